@@ -1,0 +1,54 @@
+"""How commands reach the database: reads through the server's login, the rest through the admin's."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import rich_click as click
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from app.database.pool import conninfo
+from app.settings import Settings
+
+Row = dict[str, Any]
+Connection = psycopg.Connection[Row]
+
+
+def admin_dsn(settings: Settings) -> str:
+    if settings.admin_database_url is None:
+        raise click.UsageError("set ONEWRITER_ADMIN_DATABASE_URL: this needs the admin's login")
+    return settings.admin_database_url
+
+
+@contextmanager
+def as_server() -> Iterator[Connection]:
+    """The login of the API: reads views, calls server_api."""
+    with _connect(Settings().database_url) as conn:
+        yield conn
+
+
+@contextmanager
+def as_admin() -> Iterator[Connection]:
+    with _connect(admin_dsn(Settings())) as conn:
+        yield conn
+
+
+def actor() -> str:
+    """Who stands in the audit for what this command does."""
+    return f"cli:{getpass.getuser()}"
+
+
+def notify(conn: Connection, channels: Iterable[str]) -> None:
+    """After the commit (the connection is in autocommit), as everywhere."""
+    for channel in sorted(set(channels)):
+        conn.execute(sql.SQL("notify {}").format(sql.Identifier(channel)))
+
+
+def _connect(dsn: str) -> Connection:
+    target = conninfo(dsn, application_name="onewriter cli")
+    return psycopg.connect(target, autocommit=True, row_factory=dict_row)

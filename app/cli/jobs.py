@@ -1,0 +1,144 @@
+"""`onewriter jobs ls|show|cancel|retry|run-now`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+import rich_click as click
+
+from app.cli.connection import Connection, actor, as_server, notify
+from app.cli.output import json_option, show_fields, show_json, show_rows
+from app.errors import JobNotFound
+
+STATUSES = ("scheduled", "waiting", "ready", "running", "succeeded", "failed", "cancelled", "aborted")
+FINISHED = frozenset({"succeeded", "failed", "cancelled", "aborted"})
+# While waiting for an end: ow_job tells of every change; a signal lost costs this many seconds.
+_LOOK_AGAIN = 5.0
+_COLUMNS = ("id", "task", "queue", "status", "attempts", "run_at", "created_at", "finished_at", "reason")
+
+wait_option = click.option("--wait", is_flag=True, help="Wait for the end: exit 0 if it succeeded, 1 if not.")
+
+
+@click.group
+def jobs() -> None:
+    """Jobs: look at them, cancel, retry, run now."""
+
+
+@jobs.command
+@click.option("--status", type=click.Choice(STATUSES))
+@click.option("--queue")
+@click.option("--task")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
+@json_option
+def ls(status: str | None, queue: str | None, task: str | None, limit: int, as_json: bool) -> None:
+    """List the newest jobs."""
+    with as_server() as conn:
+        rows = conn.execute(
+            """select * from server_api.job
+               where (%(status)s::text is null or status = %(status)s)
+                 and (%(queue)s::text is null or queue = %(queue)s)
+                 and (%(task)s::text is null or task = %(task)s)
+               order by id desc limit %(limit)s""",
+            {"status": status, "queue": queue, "task": task, "limit": limit},
+        ).fetchall()
+    show_rows(rows, _COLUMNS, as_json=as_json)
+
+
+@jobs.command
+@click.argument("job_id", type=int)
+@wait_option
+@json_option
+@click.pass_context
+def show(ctx: click.Context, job_id: int, wait: bool, as_json: bool) -> None:
+    """Show one job with its attempts."""
+    with as_server() as conn:
+        job = _wait_for_end(conn, job_id) if wait else _job(conn, job_id)
+        runs = conn.execute("select * from server_api.attempt where job_id = %s order by claim_no", [job_id])
+        attempts = runs.fetchall()
+    if as_json:
+        show_json({**job, "attempt_list": attempts})
+    else:
+        show_fields(job)
+        if attempts:
+            columns = ("attempt", "status", "reason", "worker", "started_at", "finished_at", "result", "error")
+            show_rows(attempts, columns, as_json=False)
+    _exit_with(ctx, job, wait=wait)
+
+
+@jobs.command
+@click.argument("job_id", type=int)
+@click.option("--reason", help="Why; stands among the job's events.")
+@json_option
+def cancel(job_id: int, reason: str | None, as_json: bool) -> None:
+    """Cancel a waiting job now; ask a running one to abort."""
+    with as_server() as conn:
+        answer = _ask(conn, "select server_api.cancel(%s, %s, %s) as answer", [job_id, actor(), reason])
+    _report({"job_id": job_id, **answer}, as_json=as_json)
+
+
+@jobs.command
+@click.argument("job_id", type=int)
+@click.option("--reason", help="Why; stands among the job's events.")
+@wait_option
+@json_option
+@click.pass_context
+def retry(ctx: click.Context, job_id: int, reason: str | None, wait: bool, as_json: bool) -> None:
+    """Give a failed, cancelled or aborted job one more run under the same id."""
+    with as_server() as conn:
+        answer = _ask(conn, "select server_api.retry(%s, %s, %s) as answer", [job_id, actor(), reason])
+        _finish(ctx, conn, {"job_id": job_id, **answer}, wait=wait, as_json=as_json)
+
+
+@jobs.command("run-now")
+@click.argument("job_id", type=int)
+@click.option("--reason", required=True, help="Why; stands in the audit.")
+@wait_option
+@json_option
+@click.pass_context
+def run_now(ctx: click.Context, job_id: int, reason: str, wait: bool, as_json: bool) -> None:
+    """Run a scheduled job now, or a finished one again as a new job."""
+    with as_server() as conn:
+        answer = _ask(conn, "select server_api.run_now(%s, %s, %s) as answer", [job_id, actor(), reason])
+        _finish(ctx, conn, answer, wait=wait, as_json=as_json)
+
+
+def _ask(conn: Connection, query: str, values: list[Any]) -> dict[str, Any]:
+    """Calls a verb and signals what it names, after the commit."""
+    row = conn.execute(query.encode(), values).fetchone()
+    answer: dict[str, Any] = dict(row["answer"]) if row else {}
+    notify(conn, answer.pop("wake", ()))
+    return answer
+
+
+def _finish(ctx: click.Context, conn: Connection, answer: dict[str, Any], *, wait: bool, as_json: bool) -> None:
+    job = _wait_for_end(conn, answer["job_id"]) if wait else {}
+    _report({**answer, **{name: job[name] for name in ("status", "reason") if name in job}}, as_json=as_json)
+    _exit_with(ctx, job, wait=wait)
+
+
+def _report(answer: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        show_json(answer)
+    else:
+        show_fields(answer)
+
+
+def _exit_with(ctx: click.Context, job: dict[str, Any], *, wait: bool) -> None:
+    if wait:
+        ctx.exit(0 if job["status"] == "succeeded" else 1)
+
+
+def _job(conn: Connection, job_id: int) -> dict[str, Any]:
+    row = conn.execute("select * from server_api.job where id = %s", [job_id]).fetchone()
+    if row is None:
+        raise JobNotFound(f"there is no job {job_id}")
+    return row
+
+
+def _wait_for_end(conn: psycopg.Connection[dict[str, Any]], job_id: int) -> dict[str, Any]:
+    conn.execute("listen ow_job")  # before the first look, so that no end falls between
+    while (job := _job(conn, job_id))["status"] not in FINISHED:
+        for _ in conn.notifies(timeout=_LOOK_AGAIN, stop_after=1):
+            pass
+    return job

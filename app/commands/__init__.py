@@ -1,0 +1,1 @@
+"""What changes things: functions, connection first, then keyword-only arguments."""

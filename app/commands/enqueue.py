@@ -1,0 +1,179 @@
+"""Group commit: enqueues that arrive while a flush is in flight share the next one.
+
+Nothing waits for a timer: an idle enqueuer flushes at once, a busy one collects. One request's bad content never
+fails its neighbours, and a request that goes away never touches the flush its job is in.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import psycopg
+
+from app.commands.enqueue_lane import Lane
+from app.commands.jobs_in import Cause, Idempotency, JobIn, Replay
+from app.database.backoff import Backoff
+from app.database.notifier import Notifier, queue_channels
+from app.database.pool import Connection
+from app.database.sqlstates import is_content, is_repeatable, translate
+from app.errors import DatabaseUnavailable, Overloaded, QueueingLockTaken
+
+log = logging.getLogger(__name__)
+
+FLUSH_ITEMS = 1_000
+FLUSH_BYTES = 4 * 1024 * 1024
+REPEATS = 5
+RETRY_AFTER = 1
+
+Outcome = int | Replay
+_encode = msgspec.json.Encoder().encode
+
+
+class _Waiting:
+    __slots__ = ("future", "payload", "queue")
+
+    def __init__(self, payload: bytes, queue: str, future: asyncio.Future[Outcome]) -> None:
+        self.payload = payload
+        self.queue = queue
+        self.future = future
+
+
+class _Answer(msgspec.Struct):
+    ids: list[int | None]
+    conflicts: dict[str, int | None] = {}
+    replays: dict[str, Replay] = {}
+
+
+_decode = msgspec.json.Decoder(_Answer).decode
+
+
+class Enqueuer:
+    """Call `submit` for one job; `start` and `close` frame its life."""
+
+    def __init__(self, dsn: str, notifier: Notifier, *, lanes: int = 2, backlog: int = 10_000) -> None:
+        self._notifier = notifier
+        self._backlog = backlog
+        self._pending: deque[_Waiting] = deque()
+        self._wanted = asyncio.Event()
+        self._lanes = [Lane(dsn) for _ in range(lanes)]
+        self._tasks: list[asyncio.Task[None]] = []
+        self._closing = False
+
+    def start(self) -> None:
+        self._tasks = [asyncio.create_task(self._serve(lane), name="enqueue lane") for lane in self._lanes]
+
+    async def close(self) -> None:
+        """Flushes what waits, then closes the connections."""
+        self._closing = True
+        self._wanted.set()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for lane in self._lanes:
+            await lane.close()
+
+    async def submit(self, job: JobIn) -> Outcome:
+        """The new job's id, committed; or what an earlier request with the same Idempotency-Key got.
+
+        Raises QueueingLockTaken, Invalid, DatabaseUnavailable, Overloaded.
+        """
+        if self._closing or len(self._pending) >= self._backlog:
+            raise Overloaded("the enqueue backlog is full", retry_after=RETRY_AFTER)
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._pending.append(_Waiting(_encode(job), job.queue, future))
+        self._wanted.set()
+        return await future
+
+    async def _serve(self, lane: Lane) -> None:
+        while not (self._closing and not self._pending):
+            await self._wanted.wait()
+            batch = self._take()
+            if batch:
+                await self._flush(lane, batch)
+
+    def _take(self) -> list[_Waiting]:
+        pending, batch, size = self._pending, [], 0
+        while pending and len(batch) < FLUSH_ITEMS and size < FLUSH_BYTES:
+            item = pending.popleft()
+            if not item.future.done():
+                batch.append(item)
+                size += len(item.payload)
+        if not pending and not self._closing:
+            self._wanted.clear()
+        return batch
+
+    async def _flush(self, lane: Lane, batch: Sequence[_Waiting]) -> None:
+        try:
+            answer = await self._call(lane, batch)
+        except psycopg.Error as exc:
+            if is_content(exc) and len(batch) > 1:
+                for item in batch:
+                    await self._flush(lane, [item])
+            else:
+                _fail(batch, exc)
+        except Exception as exc:
+            log.exception("an enqueue flush broke")
+            _fail(batch, exc)
+        else:
+            self._signal(batch)
+            _settle(batch, answer)
+
+    async def _call(self, lane: Lane, batch: Sequence[_Waiting]) -> _Answer:
+        text = b"[" + b",".join([item.payload for item in batch]) + b"]"
+        backoff = Backoff(longest=1.0)
+        for _ in range(REPEATS):
+            try:
+                return _decode(await lane.enqueue_many(text))
+            except psycopg.Error as exc:
+                if not is_repeatable(exc):
+                    raise
+            await asyncio.sleep(backoff.next() / 10)
+        return _decode(await lane.enqueue_many(text))
+
+    def _signal(self, batch: Sequence[_Waiting]) -> None:
+        for queue in {item.queue for item in batch}:
+            self._notifier.notify(queue_channels(queue))
+
+
+def _settle(batch: Sequence[_Waiting], answer: _Answer) -> None:
+    for index, (item, job_id) in enumerate(zip(batch, answer.ids, strict=True)):
+        if item.future.done():
+            continue
+        if job_id is not None:
+            item.future.set_result(job_id)
+        else:
+            _settle_missing(item, answer, str(index))
+
+
+def _settle_missing(item: _Waiting, answer: _Answer, index: str) -> None:
+    replay = answer.replays.get(index)
+    if replay is not None:
+        item.future.set_result(replay)
+    elif index in answer.conflicts:
+        other = answer.conflicts[index]
+        detail = f"job {other} waits with it" if other is not None else "the job that had it has just begun"
+        item.future.set_exception(QueueingLockTaken(detail, facts={"job_id": other}))
+    else:
+        item.future.set_exception(DatabaseUnavailable("no outcome was told", retry_after=RETRY_AFTER))
+
+
+def _fail(batch: Sequence[_Waiting], exc: Exception) -> None:
+    for item in batch:
+        if not item.future.done():
+            item.future.set_exception(translate(exc))
+
+
+async def enqueue_batch(
+    conn: Connection, *, jobs: Sequence[JobIn], cause: Cause, idempotency: Idempotency | None
+) -> list[int] | Replay:
+    """All or nothing. Raises psycopg errors; OWQ01 carries the index of the job whose queueing_lock is taken."""
+    args = [_encode(jobs).decode(), _encode(cause).decode(), _encode(idempotency).decode()]
+    if idempotency is None:
+        args[2] = None  # type: ignore[call-overload]
+    cursor = await conn.execute("select server_api.enqueue_batch(%s, %s, %s)", args)
+    row = await cursor.fetchone()
+    answer: dict[str, Any] = msgspec.json.decode(row[0]) if row else {}
+    if "replay" in answer:
+        return msgspec.convert(answer["replay"], Replay)
+    return list(answer["ids"])

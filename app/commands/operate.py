@@ -1,0 +1,54 @@
+"""Verbs on one job: cancel, retry, run-now. Each is one call of the SQL function that decides."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from app.database.pool import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Operated:
+    """`job_id` is the job to look at now, `wake` the channels to signal after the commit."""
+
+    job_id: int
+    wake: list[str]
+    status: str | None = None
+    created: bool = False
+
+
+async def cancel(conn: Connection, *, job_id: int, actor: str, reason: str | None) -> Operated:
+    """Waiting: cancelled now. Running: an abort is asked. Raises OWN01, OWS01."""
+    return await _operate(conn, "select server_api.cancel(%s, %s, %s)", job_id, actor, reason)
+
+
+async def retry(conn: Connection, *, job_id: int, actor: str, reason: str | None) -> Operated:
+    """One more run of a job that failed, was cancelled or aborted; same id. Raises OWN01, OWS01, OWQ01."""
+    return await _operate(conn, "select server_api.retry(%s, %s, %s)", job_id, actor, reason)
+
+
+async def run_now(
+    conn: Connection, *, job_id: int, actor: str, reason: str, request_id: str | None = None
+) -> Operated:
+    """Scheduled: due now. Finished: a new job whose cause is the old one. Audited. Raises OWN01, OWS01."""
+    return await _operate(conn, "select server_api.run_now(%s, %s, %s, %s)", job_id, actor, reason, request_id)
+
+
+async def _operate(conn: Connection, statement: str, job_id: int, *rest: str | None) -> Operated:
+    cursor = await conn.execute(statement, (job_id, *rest))
+    row = await cursor.fetchone()
+    assert row is not None
+    answer = _as_dict(row[0])
+    return Operated(
+        job_id=answer.get("job_id") or job_id,
+        wake=answer.get("wake") or [],
+        status=answer.get("status"),
+        created=bool(answer.get("created")),
+    )
+
+
+def _as_dict(value: Any) -> dict[str, Any]:
+    decoded = msgspec.json.decode(value) if isinstance(value, msgspec.Raw | str | bytes) else value
+    assert isinstance(decoded, dict)
+    return decoded

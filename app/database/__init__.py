@@ -1,0 +1,1 @@
+"""Connections, LISTEN, NOTIFY, and the one place where SQLSTATEs become typed errors."""

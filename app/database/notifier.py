@@ -1,0 +1,110 @@
+"""NOTIFY after the commit, from one place per process.
+
+A NOTIFY inside a transaction holds a cluster-wide lock until its commit is flushed; one of nothing but NOTIFY
+writes no WAL. So: commit first, then signal here, coalesced. A signal lost with the process costs a
+worker one heartbeat, never a job.
+"""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Iterable
+from functools import lru_cache
+from types import TracebackType
+from typing import Self
+
+import psycopg
+from psycopg import sql
+
+from app.database.backoff import Backoff
+from app.database.pool import Connection, connect
+
+log = logging.getLogger(__name__)
+
+ANY_QUEUE = "ow_any"
+MIN_GAP = 0.002
+
+
+@lru_cache(maxsize=4096)
+def queue_channel(queue: str) -> str:
+    """The channel of one queue; a hash, so that no name can be too long for it."""
+    return "ow_q_" + hashlib.md5(queue.encode(), usedforsecurity=False).hexdigest()[:16]
+
+
+@lru_cache(maxsize=4096)
+def queue_channels(queue: str) -> tuple[str, str]:
+    """What a new job in this queue signals."""
+    return ANY_QUEUE, queue_channel(queue)
+
+
+class Notifier:
+    """`notify()` never blocks: it collects channels; one round trip is in flight at most, MIN_GAP apart."""
+
+    def __init__(
+        self, dsn: str, *, application_name: str = "onewriter notify", min_gap: float = MIN_GAP
+    ) -> None:
+        self._dsn = dsn
+        self._application_name = application_name
+        self._min_gap = min_gap
+        self._pending: set[str] = set()
+        self._wanted = asyncio.Event()
+        self._conn: Connection | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def notify(self, channels: Iterable[str]) -> None:
+        self._pending.update(channels)
+        if self._pending:
+            self._wanted.set()
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._run(), name="notifier")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self._last_words()
+        await self._drop()
+
+    async def _run(self) -> None:
+        backoff = Backoff()
+        while True:
+            await self._wanted.wait()
+            try:
+                await self._flush()
+                backoff.reset()
+                await asyncio.sleep(self._min_gap)
+            except (psycopg.Error, OSError) as exc:
+                log.warning("NOTIFY failed, trying again: %s", str(exc).split("\n")[0])
+                await self._drop()
+                await asyncio.sleep(backoff.next())
+
+    async def _flush(self) -> None:
+        channels, self._pending = self._pending, set()
+        self._wanted.clear()
+        try:
+            if self._conn is None:
+                self._conn = await connect(self._dsn, application_name=self._application_name)
+            await self._conn.execute(_statement(channels))
+        except BaseException:
+            self.notify(channels)
+            raise
+
+    async def _last_words(self) -> None:
+        if self._pending:
+            try:
+                await asyncio.wait_for(self._flush(), 1.0)
+            except (psycopg.Error, OSError, TimeoutError):
+                log.warning("signals were dropped at the end; workers notice with their next heartbeat")
+
+    async def _drop(self) -> None:
+        if self._conn is not None:
+            conn, self._conn = self._conn, None
+            await conn.close()
+
+
+def _statement(channels: Iterable[str]) -> sql.Composed:
+    return sql.SQL("; ").join(sql.SQL("notify {}").format(sql.Identifier(name)) for name in sorted(channels))

@@ -1,0 +1,77 @@
+"""The one place where a psycopg error becomes one of ours: by SQLSTATE, never by message text."""
+
+import json
+from typing import Any
+
+import psycopg
+
+from app.errors import DatabaseUnavailable, FieldError, OnewriterError, Overloaded, Unexpected, error_types
+
+RETRY_AFTER = 1
+OURS = "OW"
+# The statement may simply be repeated: serialization failure, deadlock, lock not available.
+REPEATABLE = frozenset({"40001", "40P01", "55P03"})
+# The statement's content is at fault (data exception, constraint), so a neighbour in its batch is not.
+CONTENT_CLASSES = frozenset({"22", "23"})
+# Connection exception, authorization, resources, operator intervention.
+AWAY_CLASSES = frozenset({"08", "28", "53", "57"})
+TIMED_OUT = "57014"
+
+ERRORS: dict[str, type[OnewriterError]] = {
+    sqlstate: error for error in error_types() for sqlstate in error.problem.sqlstates
+}
+
+
+def translate(exc: BaseException) -> OnewriterError:
+    """Shape: a typed error with the fields and facts that the function put into its JSON DETAIL."""
+    if isinstance(exc, OnewriterError):
+        return exc
+    if not isinstance(exc, psycopg.Error):
+        return Unexpected()
+    state = exc.sqlstate
+    if state in ERRORS:
+        return _ours(ERRORS[state], exc)
+    if state == TIMED_OUT or state in REPEATABLE:
+        return Overloaded(retry_after=RETRY_AFTER)
+    if is_away(exc):
+        return DatabaseUnavailable(retry_after=RETRY_AFTER)
+    return Unexpected()
+
+
+def is_away(exc: BaseException) -> bool:
+    """Whether the connection, not the statement, is at fault."""
+    if not isinstance(exc, psycopg.Error):
+        return isinstance(exc, OSError)
+    state = exc.sqlstate
+    if state is None:
+        return isinstance(exc, psycopg.OperationalError | psycopg.InterfaceError)
+    return state[:2] in AWAY_CLASSES and state != TIMED_OUT
+
+
+def is_content(exc: psycopg.Error) -> bool:
+    """Whether one item's content is at fault, so that the others deserve another try."""
+    state = exc.sqlstate or ""
+    return state[:2] in CONTENT_CLASSES or state.startswith(OURS)
+
+
+def is_repeatable(exc: psycopg.Error) -> bool:
+    return exc.sqlstate in REPEATABLE
+
+
+def detail_of(exc: psycopg.Error) -> dict[str, Any]:
+    """The JSON object in an error's DETAIL; empty if there is none."""
+    try:
+        facts = json.loads(exc.diag.message_detail or "{}")
+    except ValueError:
+        return {}
+    return facts if isinstance(facts, dict) else {}
+
+
+def _ours(error: type[OnewriterError], exc: psycopg.Error) -> OnewriterError:
+    facts = detail_of(exc)
+    field, message = facts.pop("field", None), facts.pop("message", None)
+    errors = [FieldError(str(field), str(message or exc.diag.message_primary or ""))] if field else []
+    # `status` is a member of every problem already: the HTTP status
+    if "status" in facts:
+        facts["job_status"] = facts.pop("status")
+    return error(exc.diag.message_primary or "", errors=errors, facts=facts)

@@ -1,0 +1,1 @@
+"""What reads things: functions that return frozen dataclasses and never write."""

@@ -1,0 +1,38 @@
+"""The catalogue of published tasks."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg.rows import class_row
+
+from app.database.pool import Connection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A published task. `schema` is the JSON Schema of its arguments, `max_attempts` counts runs."""
+
+    name: str
+    source: str
+    description: str | None
+    queue: str | None
+    priority: int | None
+    lock: str | None
+    queueing_lock: str | None
+    schema: Any
+    retry: Any
+    timeout: float | None
+    max_attempts: int | None
+    published_at: datetime
+
+
+_TASKS = """
+    select name, source, description, queue, priority, lock, queueing_lock, schema, retry, timeout, max_attempts,
+           published_at
+      from server_api.task order by name"""
+
+
+async def list_tasks(conn: Connection) -> list[Task]:
+    async with conn.cursor(row_factory=class_row(Task)) as cursor:
+        return await (await cursor.execute(_TASKS)).fetchall()

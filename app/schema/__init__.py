@@ -1,0 +1,1 @@
+"""The schema's life: roles, migrations, the contract in sql/, hardening, and the checks on them."""

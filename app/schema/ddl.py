@@ -1,0 +1,49 @@
+"""All DDL and grants as one script, made without a connection: `onewriter sql`."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+from alembic import command
+from psycopg import sql
+
+from app.schema.migrate import alembic_config
+from app.schema.paths import SQL
+from app.schema.roles import BUNDLES, OWNER, SCHEMAS, role_name, with_prefix
+from app.schema.sqlfiles import in_view_order, read_contract, read_grants
+
+
+def script(role_prefix: str = "onewriter", folder: Path = SQL) -> str:
+    """What `migrate` runs on an empty database, to read before it runs."""
+    text = "\n".join([*_roles(), _revisions(), *_contract(folder)])
+    return with_prefix(text, role_prefix)
+
+
+def _roles() -> Iterator[str]:
+    owner = role_name(OWNER, "onewriter")
+    yield from (f"create role {role_name(bundle, 'onewriter')} nologin;" for bundle in BUNDLES)
+    yield f"grant pg_signal_backend to {owner};"
+    yield from (f"create schema {schema} authorization {owner};" for schema in SCHEMAS)
+    yield f"set role {owner};"
+    yield f"alter default privileges for role {owner} revoke execute on functions from public;\n"
+
+
+def _revisions() -> str:
+    out = io.StringIO()
+    config = alembic_config()
+    config.output_buffer = out
+    command.upgrade(config, "head", sql=True)
+    return out.getvalue()
+
+
+def _contract(folder: Path) -> Iterator[str]:
+    files = read_contract(folder)
+    yield "begin;\nset local search_path = pg_catalog, pg_temp;\nset local check_function_bodies = off;"
+    for file in [*(f for f in files if not f.is_view), *in_view_order(files)]:
+        yield f"\n{file.text.strip()}"
+        kind = "view" if file.is_view else "function"
+        comment = sql.Literal(file.comment).as_string(None)
+        yield f"comment on {kind} {file.qualified} is {comment};"
+    yield f"\n{read_grants(folder).strip()}\ncommit;"

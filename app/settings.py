@@ -1,0 +1,101 @@
+"""Every setting, read once per process: flags > ONEWRITER_* > ONEWRITER_*_FILE > .env > default."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from pydantic import Field, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+PREFIX = "ONEWRITER_"
+FILE_SUFFIX = "_FILE"
+HIDDEN = "********"
+
+
+class FileSource(PydanticBaseSettingsSource):
+    """ONEWRITER_X_FILE names a file that holds the value of X, as container secrets do."""
+
+    def get_field_value(
+        self,
+        field: FieldInfo,  # noqa: ARG002 (pydantic-settings' signature)
+        field_name: str,
+    ) -> tuple[Any, str, bool]:
+        path = os.environ.get(PREFIX + field_name.upper() + FILE_SUFFIX)
+        return (Path(path).read_text().strip() if path else None), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        fields = self.settings_cls.model_fields
+        found = {name: self.get_field_value(fields[name], name)[0] for name in fields if _is_dsn(name)}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+class Settings(BaseSettings):
+    """Durations are seconds. An empty DSN lets libpq read PGHOST, PGSERVICE and the like."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
+
+    database_url: str = Field("", description="login of the API and the scheduler")
+    worker_database_url: str | None = Field(None, description="login of a worker; no other stands in")
+    admin_database_url: str | None = Field(None, description="migrate, harden, roles and logins")
+    janitor_database_url: str | None = Field(None, description="may terminate workers' backends")
+    role_prefix: str = Field("onewriter", pattern=r"^[a-z_][a-z0-9_]{0,40}$", description="of role names")
+
+    host: str = Field("127.0.0.1", description="address the API listens on")
+    port: int = Field(8080, ge=0, le=65535, description="port of the API; 0 picks a free one")
+    pool_size: int = Field(8, ge=1, le=200, description="connections for reads and operator verbs")
+    enqueue_connections: int = Field(2, ge=1, le=8, description="enqueue flushes in flight at once")
+    enqueue_backlog: int = Field(10_000, ge=1, description="waiting enqueues before 503")
+    shutdown_grace: float = Field(10.0, ge=0, le=300, description="stopping API waits for requests")
+
+    # The worker reads these itself (it imports nothing of the app); here for `config show`.
+    tasks: str = Field("", description="worker: dotted paths of task modules, comma-separated")
+    lease: int = Field(15, ge=5, le=300, description="worker: seconds until rescue")
+    heartbeat: float = Field(5.0, gt=0, description="worker: seconds between two signs of life")
+    http_allow_private: str = Field("", description="worker: hosts, networks for http.request")
+    task_timeout: float | None = Field(None, gt=0, description="worker: timeout of a task that names none")
+    timeout_grace: float = Field(5.0, ge=0, description="worker: seconds a sync task may overrun its timeout")
+
+    @field_validator("database_url", "worker_database_url", "admin_database_url", "janitor_database_url")
+    @classmethod
+    def _parses(cls, value: str | None) -> str | None:
+        if value:
+            _parse_dsn(value)
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, FileSource(settings_cls), dotenv_settings
+
+    def redacted(self) -> dict[str, Any]:
+        """Every setting by its environment name, passwords hidden."""
+        values = self.model_dump()
+        shown = {name: _hide(value) if _is_dsn(name) else value for name, value in values.items()}
+        return {PREFIX + name.upper(): value for name, value in shown.items()}
+
+
+def _is_dsn(name: str) -> bool:
+    return name.endswith("database_url")
+
+
+def _parse_dsn(dsn: str) -> dict[str, Any]:
+    try:
+        return conninfo_to_dict(dsn)
+    except psycopg.Error:  # libpq's message quotes the DSN, and with it the password
+        raise ValueError("not a connection string that libpq understands") from None
+
+
+def _hide(dsn: str | None) -> str | None:
+    if not dsn:
+        return dsn
+    parts = _parse_dsn(dsn)
+    return make_conninfo(**{**parts, "password": HIDDEN}) if "password" in parts else dsn

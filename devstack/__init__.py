@@ -1,0 +1,1 @@
+"""What ./dev does once its environment exists: a whole onewriter on one machine."""

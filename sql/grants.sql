@@ -1,0 +1,67 @@
+-- The whole access control on one page: role x function. Nothing else is granted to anybody.
+-- A login gets these through its bundle. No login holds a right to write any table.
+
+grant usage on schema procrastinate to onewriter_server, onewriter_worker, onewriter_producer, onewriter_dba, onewriter_janitor;
+grant usage on schema worker_api    to onewriter_worker;
+grant usage on schema server_api    to onewriter_server, onewriter_producer;
+grant usage on schema operator_api  to onewriter_dba;
+grant usage on schema inspect       to onewriter_dba, onewriter_server;
+
+-- onewriter_worker: open a session, exchange, resume after a lost connection, close; see its own running jobs.
+grant execute on function worker_api.open     to onewriter_worker;
+grant execute on function worker_api.exchange to onewriter_worker;
+grant execute on function worker_api.resume   to onewriter_worker;
+grant execute on function worker_api.close    to onewriter_worker;
+grant execute on function worker_api.writable to onewriter_worker;
+grant select  on worker_api.running           to onewriter_worker;
+
+-- onewriter_server: the API and the scheduler.
+grant execute on function server_api.enqueue            to onewriter_server;
+grant execute on function server_api.enqueue_many       to onewriter_server;
+grant execute on function server_api.enqueue_batch      to onewriter_server;
+grant execute on function server_api.cancel             to onewriter_server;
+grant execute on function server_api.retry              to onewriter_server;
+grant execute on function server_api.run_now            to onewriter_server;
+grant execute on function server_api.pause_queue        to onewriter_server;
+grant execute on function server_api.resume_queue       to onewriter_server;
+grant execute on function server_api.publish_tasks      to onewriter_server;
+grant execute on function server_api.create_key         to onewriter_server;
+grant execute on function server_api.revoke_key         to onewriter_server;
+grant execute on function server_api.record_audit       to onewriter_server;
+grant execute on function server_api.elect              to onewriter_server;
+grant execute on function server_api.rescue             to onewriter_server;
+grant execute on function server_api.expire             to onewriter_server;
+grant execute on function server_api.forget_idempotency to onewriter_server;
+grant select  on server_api.job      to onewriter_server;
+grant select  on server_api.attempt  to onewriter_server;
+grant select  on server_api.event    to onewriter_server;
+grant select  on server_api.task     to onewriter_server;
+grant select  on server_api.api_key  to onewriter_server;
+grant select  on server_api.queue    to onewriter_server;
+grant select  on server_api.session  to onewriter_server;
+grant select  on server_api.audit    to onewriter_server;
+
+-- onewriter_producer: enqueue from SQL, and Procrastinate's own .defer().
+grant execute on function server_api.enqueue                         to onewriter_producer;
+grant execute on function procrastinate.procrastinate_defer_jobs_v1 to onewriter_producer;
+
+-- onewriter_dba: look at everything but arguments and results, and the operator's verbs.
+grant execute on function operator_api.cancel  to onewriter_dba;
+grant execute on function operator_api.retry   to onewriter_dba;
+grant execute on function operator_api.run_now to onewriter_dba;
+grant execute on function operator_api.pause   to onewriter_dba;
+grant execute on function operator_api.resume  to onewriter_dba;
+-- A view's functions run with the rights of who reads it: these two compute and read no table.
+grant execute on function jobs.status_of to onewriter_server, onewriter_dba;
+grant execute on function jobs.mask      to onewriter_server, onewriter_dba;
+grant select on inspect.jobs         to onewriter_dba, onewriter_server;
+grant select on inspect.queues       to onewriter_dba, onewriter_server;
+grant select on inspect.workers      to onewriter_dba, onewriter_server;
+grant select on inspect.attempts     to onewriter_dba, onewriter_server;
+grant select on inspect.late_results to onewriter_dba, onewriter_server;
+grant select on inspect.audit        to onewriter_dba, onewriter_server;
+grant select on inspect.writers      to onewriter_dba, onewriter_server;
+grant select on procrastinate.procrastinate_events, procrastinate.procrastinate_workers to onewriter_dba;
+grant select (id, queue_name, task_name, priority, lock, queueing_lock, status, scheduled_at, attempts, abort_requested,
+              worker_id, created_at, started_at, due_at, expires_at, cause_id, claim_no, max_attempts, timeout, gate, crashes)
+    on procrastinate.procrastinate_jobs to onewriter_dba;

@@ -1,0 +1,34 @@
+-- jobs.retry: a person's retry of a job that did not succeed: the same id, one more run allowed.
+-- Caller: internal
+-- Writes: procrastinate.procrastinate_jobs.status, .gate, .scheduled_at, .worker_id, .crashes, .max_attempts, .expires_at, jobs.job_event.job_id, .type, .actor, .reason
+-- Calls: jobs.channels, jobs.fail_with, jobs.locked_job
+-- Moves: failed|cancelled|aborted -> todo
+-- Raises: OWN01, OWS01 {"status"}, OWQ01 {"job_id"}
+create or replace function jobs.retry(_job_id bigint, _actor text, _reason text) returns json
+    language plpgsql
+    set search_path = pg_catalog, procrastinate, jobs, pg_temp
+as $$
+declare
+    _job constant procrastinate_jobs := jobs.locked_job(_job_id);
+begin
+    if _job.status not in ('failed', 'cancelled', 'aborted') then
+        perform jobs.fail_with('OWS01', format('a job that has status %s cannot be retried', _job.status),
+                               jsonb_build_object('status', jobs.status_of(_job.status, _job.gate)));
+    end if;
+    begin
+        update procrastinate_jobs as j
+           set status = 'todo', gate = case when j.lock is null then 0 else 1 end, scheduled_at = null,
+               worker_id = null, abort_requested = false, crashes = null,
+               max_attempts = greatest(j.max_attempts, j.attempts + 1),
+               expires_at = case when j.expires_at > clock_timestamp() then j.expires_at end
+         where j.id = _job_id and j.status in ('failed', 'cancelled', 'aborted');
+    exception when unique_violation then
+        perform jobs.fail_with('OWQ01', 'another waiting job has this queueing lock', jsonb_build_object('job_id',
+            (select o.id from procrastinate_jobs as o
+              where o.status = 'todo' and o.queueing_lock = _job.queueing_lock)));
+    end;
+    insert into jobs.job_event (job_id, type, actor, reason) values (_job_id, 'retried', _actor, _reason);
+    return json_build_object('status', 'ready', 'wake',
+                             array['ow_job'] || jobs.channels(array[_job.queue_name]));
+end
+$$;

@@ -1,0 +1,109 @@
+-- worker_api.exchange: one round trip of a worker: settle what ended, give back, claim; and the heartbeat.
+-- Caller: onewriter_worker
+-- Writes: jobs.session.last_seen_at, .expires_at, procrastinate.procrastinate_jobs.started_at
+-- Calls: jobs.channels, jobs.claim, jobs.fail_with, jobs.give_back, jobs.held_session, jobs.next_due, jobs.settle, jobs.settle_retries, jobs.unpark
+-- Raises: OWV01 for a call that is too large; 22P02 for text that is no JSON
+create or replace function worker_api.exchange(
+    _session bigint, _secret text, _done text, _retry text, _release text, _notes text,
+    _want integer, _free integer, _alone boolean, _floor text) returns text
+    language plpgsql security definer
+    set search_path = pg_catalog, procrastinate, jobs, pg_temp
+    set jit = off
+as $$
+declare
+    _s jobs.session;
+    _settled record;
+    _retried record;
+    _released record;
+    _claim record;
+    _queues text[] := '{}';
+    _locks text[] := '{}';
+    _wake text[] := '{}';
+    _now timestamptz;
+    _claimed integer := 0;
+    _extra text := '';
+    _abort json;
+begin
+    if coalesce(octet_length(_done), 0) + coalesce(octet_length(_retry), 0) + coalesce(octet_length(_release), 0)
+       + coalesce(octet_length(_notes), 0) > 8388608 then
+        perform jobs.fail_with('OWV01', 'an exchange carries at most 8 MB', '{"field": "done", "message": "over 8 MB"}');
+    end if;
+    _s := jobs.held_session(_session, _secret);
+    if _s.id is null then
+        return '{"gone":true}';
+    end if;
+
+    if _done is not null then
+        _settled := jobs.settle(_session, _done);
+        _locks := _settled.locks;
+        if cardinality(_settled.ids) > 0 then
+            _wake := case when _settled.handled then array['ow_job', 'ow_out'] else array['ow_job'] end;
+        end if;
+        if _settled.stale is not null then
+            _extra := ',"stale":' || array_to_json(_settled.stale);
+        end if;
+        if _settled.failed <> '{}' then
+            _extra := _extra || ',"failed":' || _settled.failed;
+        end if;
+    end if;
+    if _retry is not null then
+        _retried := jobs.settle_retries(_session, _retry::jsonb);
+        _queues := _retried.queues;
+        _locks := _locks || _retried.locks;
+        _wake := _wake || case when _retried.handled then array['ow_job', 'ow_out'] else array['ow_job'] end;
+    end if;
+    if _release is not null then
+        _released := jobs.give_back(_session, 'release', _release::jsonb);
+        _queues := _queues || _released.queues;
+        _locks := _locks || _released.locks;
+    end if;
+    if _locks <> '{}' then
+        _queues := _queues || jobs.unpark(_locks);
+    end if;
+    if _notes is not null then
+        update procrastinate_jobs as j set started_at = clock_timestamp()
+          from jsonb_array_elements(_notes::jsonb -> 'started') as i
+         where j.id = (i ->> 0)::bigint and j.claim_no = (i ->> 1)::integer and j.worker_id = _session
+           and j.status in ('doing', 'aborting') and j.started_at is null;
+    end if;
+
+    if _want > 0 then
+        _now := clock_timestamp();
+        _claim := jobs.claim(_session, _s.queues, least(_want, 1000), _free, _alone, _floor::jsonb);
+        _claimed := _claim.claimed;
+        _extra := _extra || ',"more":' || coalesce(_claim.more, false)
+                  || ',"scan":' || round(1000 * extract(epoch from clock_timestamp() - _now), 2);
+        if _claimed > 0 then
+            _extra := _extra || ',"jobs":' || _claim.jobs;
+            _wake := _wake || 'ow_job'::text;
+        end if;
+        if _claimed < _want then
+            _extra := _extra || ',"due":' || coalesce(jobs.next_due(_s.queues)::text, 'null');
+        end if;
+        if not _alone and exists (
+            select from procrastinate_jobs as j
+             where j.status = 'todo' and j.crashes > 0 and j.gate < 2
+               and (_s.queues is null or j.queue_name = any (_s.queues))) then
+            _extra := _extra || ',"suspect":true';
+        end if;
+        _wake := _wake || _claim.wake;
+    end if;
+    if _queues <> '{}' then
+        _wake := _wake || jobs.channels(_queues);
+    end if;
+    if _wake <> '{}' then
+        _extra := _extra || ',"wake":' || array_to_json(array(select distinct w from unnest(_wake) as w where w is not null));
+    end if;
+
+    select json_agg(j.id) into _abort from procrastinate_jobs as j
+     where j.worker_id = _session and j.status = 'doing' and j.abort_requested;
+    if _abort is not null then
+        _extra := _extra || ',"abort":' || _abort;
+    end if;
+    -- The heartbeat writes at most once a second: a busy worker exchanges hundreds of times.
+    _now := clock_timestamp();
+    update jobs.session as s set last_seen_at = _now, expires_at = _now + s.lease
+     where s.id = _session and s.last_seen_at < _now - interval '1 s';
+    return '{' || ltrim(_extra, ',') || '}';
+end
+$$;

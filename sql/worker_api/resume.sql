@@ -1,0 +1,31 @@
+-- worker_api.resume: after a lost connection: a new secret, and what the worker does not hold goes back to its queue.
+-- Caller: onewriter_worker
+-- Writes: jobs.session.secret, .backend_pid, .last_seen_at, .expires_at
+-- Calls: jobs.channels, jobs.give_back, jobs.held_session, jobs.notify, jobs.unpark
+-- Raises: 22P02 for text that is no JSON
+create or replace function worker_api.resume(_session bigint, _secret text, _held text) returns json
+    language plpgsql security definer
+    set search_path = pg_catalog, procrastinate, jobs, pg_temp
+as $$
+declare
+    _new constant text := gen_random_uuid()::text;
+    _now timestamptz;
+    _back record;
+begin
+    -- Waits for an exchange still in flight on the old connection; the new secret turns away one that comes later.
+    perform from jobs.session as s where s.id = _session and s.login = session_user for update;
+    if (jobs.held_session(_session, _secret)).id is null then
+        return '{"gone": true}';
+    end if;
+    _now := clock_timestamp();
+    update jobs.session as s
+       set secret = _new, backend_pid = pg_backend_pid(), last_seen_at = _now, expires_at = _now + s.lease
+     where s.id = _session;
+    select b.* into _back from jobs.give_back(_session, 'release', (
+        select coalesce(jsonb_agg(jsonb_build_array(j.id, j.claim_no)), '[]') from procrastinate_jobs as j
+         where j.worker_id = _session and j.status = 'doing'
+           and not coalesce(_held::jsonb, '[]') @> jsonb_build_array(jsonb_build_array(j.id, j.claim_no)))) as b;
+    perform jobs.notify(jobs.channels(_back.queues || jobs.unpark(_back.locks)));
+    return json_build_object('secret', _new);
+end
+$$;

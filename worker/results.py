@@ -1,0 +1,90 @@
+"""From what a task returned or raised to what the database is told; bounded and clean."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from typing import Any
+
+import msgspec
+
+MAX_RESULT = 256 * 1024
+MAX_ERROR = 8 * 1024
+_MAX_MESSAGE = 2 * 1024
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
+
+
+class NotJson(Exception):
+    """The result is not JSON, or is JSON that PostgreSQL's jsonb does not hold."""
+
+
+class Oversized(Exception):
+    """The result is over 256 KB."""
+
+
+def encode_result(value: Any) -> msgspec.Raw:
+    """Raises NotJson, Oversized. Only dict, list, tuple, str, int, float, bool and None are JSON here."""
+    try:
+        text = _encode(value)
+        if len(text) > MAX_RESULT:
+            raise Oversized(_too_long(text))
+        # msgspec is generous (sets, dates, NaN as null): what comes back equal was JSON to begin with.
+        if _decode(text) != value:
+            text = _strict(value)
+    except (msgspec.MsgspecError, TypeError, ValueError, RecursionError, OverflowError):
+        text = _strict(value)
+    if len(text) > MAX_RESULT:
+        raise Oversized(_too_long(text))
+    if b"\\u0000" in text:
+        raise NotJson("The result has a NUL character, which PostgreSQL's jsonb does not hold.")
+    return msgspec.Raw(text)
+
+
+def _too_long(text: bytes) -> str:
+    return f"The result has {len(text)} bytes as JSON; {MAX_RESULT} are allowed."
+
+
+def _strict(value: Any) -> bytes:
+    try:
+        return json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode()
+    except RecursionError:
+        raise NotJson("The result is nested too deeply, or contains itself.") from None
+    except UnicodeEncodeError:
+        raise NotJson("The result has a lone surrogate, which is not text.") from None
+    except (TypeError, ValueError, OverflowError) as exc:
+        raise NotJson(f"The result is not JSON: {clean(str(exc))[:500]}") from None
+
+
+def clean(text: str) -> str:
+    """Without NUL and lone surrogates, which a PostgreSQL text cannot hold."""
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+
+
+def error_text(exc: BaseException) -> str:
+    """Type, message and the tail of the traceback, at most 8 KB in UTF-8."""
+    head = clean(f"{type(exc).__name__}: {_message(exc)[:_MAX_MESSAGE]}")
+    try:
+        trace = "".join(traceback.format_tb(exc.__traceback__, limit=-20)) + _causes(exc)
+    except Exception:
+        trace = ""
+    room = MAX_ERROR - len(head.encode()) - 1
+    tail = clean(trace).rstrip().encode()[-room:].decode("utf-8", "ignore")
+    return f"{head}\n{tail}" if tail else head
+
+
+def _message(exc: BaseException) -> str:
+    try:
+        return str(exc)
+    except Exception:
+        return "(its text cannot be shown)"
+
+
+def _causes(exc: BaseException) -> str:
+    lines: list[str] = []
+    cause = exc.__cause__ or exc.__context__
+    while cause is not None and len(lines) < 5:
+        lines.append(f"caused by {type(cause).__name__}: {_message(cause)[:300]}\n")
+        cause = cause.__cause__ or cause.__context__
+    return "".join(lines)
