@@ -12,9 +12,9 @@ create or replace function jobs.settle(
 as $$
 declare
     _items jsonb;
-    _item json;
+    _item text;
+    _key text[];
     _one record;
-    _claims integer[];
 begin
     failed := '{}';
     begin
@@ -32,27 +32,24 @@ begin
     if ids is null then
         -- Something in the batch is not acceptable (NUL, 1e999999, an unknown status …): each for itself.
         ids := '{}'; locks := '{}'; handled := false; _items := '[]';
-        for _item in select i from json_array_elements(_done::json) as i limit 1000 loop
+        for _item in select i::text from json_array_elements(_done::json) as i limit 1000 loop
+            -- By pattern: JSON's own operators fail on some of what may stand further on in the item.
+            _key := regexp_match(_item, '^\s*\[\s*([0-9]{1,18})\s*,\s*([0-9]{1,9})\s*,');
+            continue when _key is null;  -- not even an id and a claim: nobody's result
             begin
-                select f.ids, f.locks, f.handled into _one from jobs.finish(_session, jsonb_build_array(_item)) as f;
-                _items := _items || jsonb_build_array(jsonb_build_array((_item ->> 0)::bigint, (_item ->> 1)::integer));
+                select f.ids, f.locks, f.handled into _one from jobs.finish(_session, jsonb_build_array(_item::jsonb)) as f;
             exception
                 when query_canceled or serialization_failure or deadlock_detected or lock_not_available then
                     raise;
                 when others then
-                    begin
-                        select f.ids, f.locks, f.handled into _one
-                          from jobs.finish(_session, jsonb_build_array(jsonb_build_array(
-                                   (_item ->> 0)::bigint, (_item ->> 1)::integer, 'failed', null,
-                                   format('the database refused the result: %s (%s)', left(sqlerrm, 200), sqlstate),
-                                   case sqlstate when '23514' then 'oversized' else 'not_json' end))) as f;
-                        failed := failed || jsonb_build_object(_item ->> 0, format('%s %s', sqlstate, left(sqlerrm, 200)));
-                        _items := _items || jsonb_build_array(
-                            jsonb_build_array((_item ->> 0)::bigint, (_item ->> 1)::integer));
-                    exception when data_exception or integrity_constraint_violation then
-                        continue;  -- not even an id and a claim: nobody's result
-                    end;
+                    failed := failed || jsonb_build_object(_key[1], format('%s %s', sqlstate, left(sqlerrm, 200)));
+                    select f.ids, f.locks, f.handled into _one
+                      from jobs.finish(_session, jsonb_build_array(jsonb_build_array(
+                               _key[1]::bigint, _key[2]::integer, 'failed', null,
+                               format('the database refused the result: %s (%s)', left(sqlerrm, 200), sqlstate),
+                               case sqlstate when '23514' then 'oversized' else 'not_json' end))) as f;
             end;
+            _items := _items || jsonb_build_array(jsonb_build_array(_key[1]::bigint, _key[2]::integer));
             ids := ids || _one.ids;
             locks := locks || _one.locks;
             handled := handled or _one.handled;

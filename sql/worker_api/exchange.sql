@@ -73,7 +73,7 @@ begin
         _claimed := _claim.claimed;
         _extra := _extra || ',"more":' || coalesce(_claim.more, false)
                   || ',"scan":' || round(1000 * extract(epoch from clock_timestamp() - _now), 2);
-        if _claimed > 0 then
+        if _claimed > 0 then  -- by columns: id, claim_no, queue, task, args, …
             _extra := _extra || ',"jobs":' || _claim.jobs;
             _wake := _wake || 'ow_job'::text;
         end if;

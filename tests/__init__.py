@@ -1,0 +1,1 @@
+"""Every test; `./dev test` runs them."""
