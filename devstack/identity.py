@@ -1,6 +1,5 @@
 """Is that still the process we mean? A pid alone may have been given to another one since."""
 
-import os
 import subprocess
 from pathlib import Path
 
@@ -8,7 +7,7 @@ PROC = Path("/proc")
 
 
 def born(pid: int) -> str | None:
-    """When a living process started, in whatever unit the machine tells it; None for a dead one or a zombie."""
+    """When a living process started, in the machine's own unit; None for a dead one or a zombie."""
     if (PROC / "self" / "stat").exists():
         return _born_by_proc(pid)
     return _born_by_ps(pid)
@@ -22,7 +21,7 @@ def alive(pid: int, birth: str | None) -> bool:
 def folder_of(pid: int) -> Path | None:
     """The working directory of a process, where the kernel tells it."""
     try:
-        return Path(os.readlink(PROC / str(pid) / "cwd"))
+        return (PROC / str(pid) / "cwd").readlink()
     except OSError:
         return None
 

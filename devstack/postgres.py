@@ -103,7 +103,9 @@ class Cluster:
     def _check_version(self) -> None:
         version = (self.data / "PG_VERSION").read_text().strip()
         if version != str(self.binaries.major):
-            raise Stop(f"the data is PostgreSQL {version}'s, the programs {self.binaries.major}'s: ./dev reset")
+            raise Stop(
+                f"the data is PostgreSQL {version}'s, the programs {self.binaries.major}'s: ./dev reset"
+            )
 
     def _initdb(self, password: str | None) -> None:
         """In a draft folder that gets its name only when it is whole."""
@@ -189,7 +191,9 @@ class Cluster:
         )
         if done.returncode != 0:
             said = (done.stderr.strip() or done.stdout.strip() or "no word why").splitlines()
-            raise Stop(f"{Path(command[0]).name} failed ({said[-1][:200]}); free what it names, then ./dev up")
+            raise Stop(
+                f"{Path(command[0]).name} failed ({said[-1][:200]}); free what it names, then ./dev up"
+            )
 
     def _remove(self, folder: Path) -> None:
         if folder.exists():

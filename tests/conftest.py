@@ -112,7 +112,7 @@ def db(postgres: Server) -> Iterator[Database]:
 def own_cluster(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Any]:
     """A durable cluster of one test, which may kill its postmaster: (cluster, server).
 
-    `cluster.pid()` and `cluster.start(server.port)` kill and revive it; `clone(server, name)` makes databases.
+    Kill `cluster.pid()`, revive with `cluster.start(server.port)`; `clone(server, name)` makes databases.
     """
     folder = pytestconfig.stash[FOLDER] / f"own-{os.getpid()}-{next(_numbers)}"
     cluster = cluster_at(folder, _embedded(pytestconfig), durable=True)

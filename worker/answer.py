@@ -7,10 +7,32 @@ import msgspec
 from worker.run import Run
 
 
+class Columns(msgspec.Struct, array_like=True):
+    """Claimed jobs, thirteen lists of equal length; arguments stay as they are until their job begins."""
+
+    id: list[int] = []
+    claim: list[int] = []
+    queue: list[str] = []
+    task: list[str] = []
+    args: list[msgspec.Raw] = []
+    attempts: list[int] = []
+    priority: list[int] = []
+    lock: list[str | None] = []
+    queueing_lock: list[str | None] = []
+    scheduled_at: list[str | None] = []
+    timeout: list[float | None] = []
+    max_attempts: list[int | None] = []
+    crashes: list[int | None] = []
+
+    def runs(self) -> list[Run]:
+        """In the order in which they should begin."""
+        return list(map(Run, *(getattr(self, name) for name in self.__struct_fields__)))
+
+
 class Answer(msgspec.Struct):
     """An exchange's answer; what is absent is empty."""
 
-    jobs: list[Run] = []
+    jobs: Columns | None = None
     stale: list[int] = []
     failed: dict[str, str] = {}
     abort: list[int] = []

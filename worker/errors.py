@@ -1,9 +1,9 @@
 """What the worker's side raises.
 
-    WorkerMayNotWrite   a task asked the worker to change the database itself
-    Refused             the worker will not start; one sentence, exit 2
-    Lost                the connection is gone; everything held is kept
-    ServerError         the server answered with an error; carries its SQLSTATE
+WorkerMayNotWrite   a task asked the worker to change the database itself
+Refused             the worker will not start; one sentence, exit 2
+Lost                the connection is gone; everything held is kept
+ServerError         the server answered with an error; carries its SQLSTATE
 """
 
 from __future__ import annotations

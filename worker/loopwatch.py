@@ -69,7 +69,8 @@ class LoopWatch:
     def _report(self, waited: float) -> None:
         run = self.blocker()
         name = f"job {run.task}[{run.id}]" if run else "code outside any job"
-        frame: Any = sys._current_frames().get(self._thread_id)
+        # The only way to another thread's stack.
+        frame: Any = sys._current_frames().get(self._thread_id)  # noqa: SLF001
         stack = "".join(traceback.format_stack(frame)[-8:]) if frame else ""
         logger.warning(
             "The event loop has been blocked for %.1f s by %s; heartbeats go on, no other job is lost. "

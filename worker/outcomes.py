@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
+import datetime as dt
 import logging
 from typing import Any
 
-import msgspec
 from procrastinate.exceptions import JobAborted
 from procrastinate.job_context import AbortReason
 from procrastinate.retry import RetryDecision
@@ -19,7 +18,6 @@ from worker.run import Run
 
 logger = logging.getLogger(__name__)
 
-_encode = msgspec.json.Encoder().encode
 # A retry further off than this is a mistake; the database refuses absurd dates.
 _MAX_DELAY = 10 * 365 * 86_400.0
 
@@ -97,13 +95,10 @@ class Outcomes:
 
     def _retry(self, run: Run, decision: RetryDecision, text: str, reason: str) -> bool:
         lock, queue, priority = decision.lock, decision.queue, decision.priority
-        item = (run.id, run.claim, _delay(decision), text, priority, queue, lock, reason)
-        try:
-            _encode(item)
-        except (TypeError, ValueError, OverflowError, msgspec.MsgspecError):
-            logger.error("The retry decision of job %s cannot be sent; the job fails", _name(run))
+        if not (_is_priority(priority) and _is_text(queue, 128) and _is_text(lock, 1024)):
+            logger.error("The retry decision of job %s has no valid content; the job fails", _name(run))
             return False
-        self._desk.retry.append(item)
+        self._desk.retry.append((run.id, run.claim, _delay(decision), text, priority, queue, lock, reason))
         return True
 
     def _fail(self, run: Run, text: str, reason: str, *, logged: bool = False) -> None:
@@ -117,9 +112,17 @@ def _delay(decision: RetryDecision) -> float | None:
     at = decision.retry_at
     if at is None:
         return None
-    at = at if at.tzinfo else at.replace(tzinfo=datetime.UTC)
-    seconds = (at - datetime.datetime.now(datetime.UTC)).total_seconds()
+    at = at if at.tzinfo else at.replace(tzinfo=dt.UTC)
+    seconds = (at - dt.datetime.now(dt.UTC)).total_seconds()
     return min(max(seconds, 0.0), _MAX_DELAY)
+
+
+def _is_priority(value: object) -> bool:
+    return value is None or (type(value) is int and -(2**31) <= value < 2**31)
+
+
+def _is_text(value: object, most: int) -> bool:
+    return value is None or (isinstance(value, str) and 0 < len(value) <= most and clean(value) == value)
 
 
 def _name(run: Run) -> str:

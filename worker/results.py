@@ -67,7 +67,7 @@ def error_text(exc: BaseException) -> str:
     head = clean(f"{type(exc).__name__}: {_message(exc)[:_MAX_MESSAGE]}")
     try:
         trace = "".join(traceback.format_tb(exc.__traceback__, limit=-20)) + _causes(exc)
-    except Exception:
+    except Exception:  # noqa: BLE001 (a traceback that cannot be shown hides no failure)
         trace = ""
     room = MAX_ERROR - len(head.encode()) - 1
     tail = clean(trace).rstrip().encode()[-room:].decode("utf-8", "ignore")
@@ -77,7 +77,7 @@ def error_text(exc: BaseException) -> str:
 def _message(exc: BaseException) -> str:
     try:
         return str(exc)
-    except Exception:
+    except Exception:  # noqa: BLE001 (its __str__ is code of others)
         return "(its text cannot be shown)"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 _decode = msgspec.json.Decoder().decode
 
 
-class Run(msgspec.Struct, array_like=True):
-    """One claim of one job. msgspec makes these straight from the answer's arrays."""
+class Run(msgspec.Struct, eq=False):
+    """One claim of one job; the first thirteen fields are an answer's columns, in their order."""
 
     id: int
     claim: int
@@ -33,8 +33,8 @@ class Run(msgspec.Struct, array_like=True):
     scheduled_at: str | None
     timeout: float | None
     max_attempts: int | None
-    crashes: int
-    # What follows is ours and never comes over the wire.
+    crashes: int | None
+    # What follows is ours and never came over the wire.
     begun: float = 0.0
     kwargs: Any = None
     abort: Any = None
@@ -52,7 +52,7 @@ class Run(msgspec.Struct, array_like=True):
     def job(self, session: int | None) -> Job:
         """The stock Job; retry strategies and middlewares get this one."""
         at = self.scheduled_at
-        return Job(
+        job: Job = Job(
             id=self.id,
             status=Status.DOING.value,
             queue=self.queue,
@@ -66,15 +66,19 @@ class Run(msgspec.Struct, array_like=True):
             abort_requested=self.abort is AbortReason.USER_REQUEST,
             worker_id=session,
         )
+        return job
 
 
-def _aware(text: str) -> datetime.datetime:
-    at = datetime.datetime.fromisoformat(text)
-    return at if at.tzinfo else at.replace(tzinfo=datetime.UTC)
+def _aware(text: str) -> dt.datetime:
+    at = dt.datetime.fromisoformat(text)
+    return at if at.tzinfo else at.replace(tzinfo=dt.UTC)
 
 
 class RunContext(JobContext):
     """A JobContext whose job is built when somebody looks at it: 1 us instead of 10 on the hot path."""
+
+    _run: Run
+    _worker: Worker
 
     def __init__(self, run: Run, worker: Worker):
         # The stock class is frozen; its fields are what these write around.

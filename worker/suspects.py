@@ -20,6 +20,9 @@ class Suspects:
     def asked_alone(self) -> None:
         self._since = None
 
+    def waiting(self) -> bool:
+        return self._since is not None
+
     def draining(self, now: float) -> bool:
         if self._since is None:
             return False

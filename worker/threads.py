@@ -39,7 +39,7 @@ class SlotThread:
             future, context, function = work
             try:
                 outcome: tuple[Any, BaseException | None] = (context.run(function), None)
-            except BaseException as exc:
+            except BaseException as exc:  # noqa: BLE001 (raised again in the slot)
                 outcome = (None, exc)
             # The loop may have ended while this thread hung.
             with contextlib.suppress(RuntimeError):

@@ -36,7 +36,7 @@ def checked_dsn(dsn: str, application_name: str) -> str:
         given = conninfo_to_dict(dsn)
     except psycopg.ProgrammingError as exc:
         raise Refused("ONEWRITER_WORKER_DATABASE_URL cannot be read as a PostgreSQL DSN.") from exc
-    wanted = {"application_name": application_name, "connect_timeout": 10}
+    wanted: dict[str, str | int] = {"application_name": application_name, "connect_timeout": 10}
     return make_conninfo(dsn, **{key: value for key, value in wanted.items() if key not in given})
 
 
@@ -58,10 +58,11 @@ def _loses(method: Callable[P, R]) -> Callable[P, R]:
 
 
 class Wire:
-    """`woken` is set by any notification; whoever acts on it clears it."""
+    """`woken` is set by any notification, `summoned` by one for this session; whoever acts clears them."""
 
     def __init__(self, dsn: str, patience: float, wake_fd: int):
         self.woken = False
+        self.summoned = False
         self._patience = patience
         self._poll = select.poll()
         self._asleep = select.poll()
@@ -119,11 +120,12 @@ class Wire:
         return result.get_value(0, 0) or b"null"
 
     @_loses
-    def sleep(self, timeout: float) -> None:
-        """Until a notification, a byte on the wake descriptor, or the timeout (seconds)."""
-        ready = self._asleep.poll(max(timeout, 0) * 1000)
-        if any(fd == self._fd for fd, _ in ready):
+    def sleep(self, timeout: float) -> bool:
+        """Until a notification, a byte on the wake descriptor, or the timeout (s); True for the byte."""
+        ready = [fd for fd, _ in self._asleep.poll(max(timeout, 0) * 1000)]
+        if self._fd in ready:
             self._consume()
+        return any(fd != self._fd for fd in ready)
 
     def _send_notify(self, channels: Iterable[str]) -> None:
         for name in channels:
@@ -183,8 +185,10 @@ class Wire:
             raise Lost("the server closed the connection")
 
     def _drain_notifications(self) -> None:
-        while self._pgconn.notifies() is not None:
+        while (notification := self._pgconn.notifies()) is not None:
             self.woken = True
+            if notification.relname.startswith(b"ow_w_"):
+                self.summoned = True
 
 
 def _channel_statement(verb: str, channel: str) -> tuple[bytes, Sequence[bytes | None]]:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import getpass
-from collections.abc import Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 import rich_click as click
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from app.database.pool import conninfo
+from app.database import pool
 from app.settings import Settings
 
 Row = dict[str, Any]
+Answer = TypeVar("Answer")
 Connection = psycopg.Connection[Row]
 
 
@@ -38,6 +40,19 @@ def as_admin() -> Iterator[Connection]:
         yield conn
 
 
+def run_command(command: Callable[[pool.Connection], Awaitable[Answer]]) -> Answer:
+    """One of app.commands, over the server's login."""
+
+    async def over_connection() -> Answer:
+        conn = await pool.connect(Settings().database_url, application_name="onewriter cli")
+        try:
+            return await command(conn)
+        finally:
+            await conn.close()
+
+    return asyncio.run(over_connection())
+
+
 def actor() -> str:
     """Who stands in the audit for what this command does."""
     return f"cli:{getpass.getuser()}"
@@ -50,5 +65,5 @@ def notify(conn: Connection, channels: Iterable[str]) -> None:
 
 
 def _connect(dsn: str) -> Connection:
-    target = conninfo(dsn, application_name="onewriter cli")
+    target = pool.conninfo(dsn, application_name="onewriter cli")
     return psycopg.connect(target, autocommit=True, row_factory=dict_row)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import psycopg
 import rich_click as click
 
-from app.cli.connection import Connection, actor, as_server, notify
+from app.cli.connection import Connection, actor, as_server, notify, run_command
 from app.cli.output import json_option, show_fields, show_json, show_rows
+from app.commands import operate
+from app.commands.operate import Operated
 from app.errors import JobNotFound
 
 STATUSES = ("scheduled", "waiting", "ready", "running", "succeeded", "failed", "cancelled", "aborted")
@@ -72,9 +73,8 @@ def show(ctx: click.Context, job_id: int, wait: bool, as_json: bool) -> None:
 @json_option
 def cancel(job_id: int, reason: str | None, as_json: bool) -> None:
     """Cancel a waiting job now; ask a running one to abort."""
-    with as_server() as conn:
-        answer = _ask(conn, "select server_api.cancel(%s, %s, %s) as answer", [job_id, actor(), reason])
-    _report({"job_id": job_id, **answer}, as_json=as_json)
+    done = run_command(lambda conn: operate.cancel(conn, job_id=job_id, actor=actor(), reason=reason))
+    _report(_signalled(done), as_json=as_json)
 
 
 @jobs.command
@@ -85,9 +85,8 @@ def cancel(job_id: int, reason: str | None, as_json: bool) -> None:
 @click.pass_context
 def retry(ctx: click.Context, job_id: int, reason: str | None, wait: bool, as_json: bool) -> None:
     """Give a failed, cancelled or aborted job one more run under the same id."""
-    with as_server() as conn:
-        answer = _ask(conn, "select server_api.retry(%s, %s, %s) as answer", [job_id, actor(), reason])
-        _finish(ctx, conn, {"job_id": job_id, **answer}, wait=wait, as_json=as_json)
+    done = run_command(lambda conn: operate.retry(conn, job_id=job_id, actor=actor(), reason=reason))
+    _finish(ctx, _signalled(done), wait=wait, as_json=as_json)
 
 
 @jobs.command("run-now")
@@ -98,23 +97,25 @@ def retry(ctx: click.Context, job_id: int, reason: str | None, wait: bool, as_js
 @click.pass_context
 def run_now(ctx: click.Context, job_id: int, reason: str, wait: bool, as_json: bool) -> None:
     """Run a scheduled job now, or a finished one again as a new job."""
+    done = run_command(lambda conn: operate.run_now(conn, job_id=job_id, actor=actor(), reason=reason))
+    _finish(ctx, _signalled(done), wait=wait, as_json=as_json)
+
+
+def _signalled(done: Operated) -> dict[str, Any]:
+    """What the verb answered, once the workers are signalled."""
     with as_server() as conn:
-        answer = _ask(conn, "select server_api.run_now(%s, %s, %s) as answer", [job_id, actor(), reason])
-        _finish(ctx, conn, answer, wait=wait, as_json=as_json)
+        notify(conn, done.wake)
+    return {"job_id": done.job_id, "status": done.status, "created": done.created}
 
 
-def _ask(conn: Connection, query: str, values: list[Any]) -> dict[str, Any]:
-    """Calls a verb and signals what it names, after the commit."""
-    row = conn.execute(query.encode(), values).fetchone()
-    answer: dict[str, Any] = dict(row["answer"]) if row else {}
-    notify(conn, answer.pop("wake", ()))
-    return answer
-
-
-def _finish(ctx: click.Context, conn: Connection, answer: dict[str, Any], *, wait: bool, as_json: bool) -> None:
-    job = _wait_for_end(conn, answer["job_id"]) if wait else {}
-    _report({**answer, **{name: job[name] for name in ("status", "reason") if name in job}}, as_json=as_json)
-    _exit_with(ctx, job, wait=wait)
+def _finish(ctx: click.Context, answer: dict[str, Any], *, wait: bool, as_json: bool) -> None:
+    if not wait:
+        _report(answer, as_json=as_json)
+        return
+    with as_server() as conn:
+        job = _wait_for_end(conn, answer["job_id"])
+    _report({**answer, "status": job["status"], "reason": job["reason"]}, as_json=as_json)
+    _exit_with(ctx, job, wait=True)
 
 
 def _report(answer: dict[str, Any], *, as_json: bool) -> None:
@@ -136,7 +137,7 @@ def _job(conn: Connection, job_id: int) -> dict[str, Any]:
     return row
 
 
-def _wait_for_end(conn: psycopg.Connection[dict[str, Any]], job_id: int) -> dict[str, Any]:
+def _wait_for_end(conn: Connection, job_id: int) -> dict[str, Any]:
     conn.execute("listen ow_job")  # before the first look, so that no end falls between
     while (job := _job(conn, job_id))["status"] not in FINISHED:
         for _ in conn.notifies(timeout=_LOOK_AGAIN, stop_after=1):

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from datetime import datetime
 
 import rich_click as click
 
-from app.cli.connection import actor, as_server
+from app.cli.connection import actor, as_server, run_command
 from app.cli.output import json_option, show_json, show_rows
+from app.commands.keys import SCOPES, create_key, revoke_key
 
-SCOPES = ("jobs:read", "jobs:write", "jobs:operate", "schedules:write", "workers:write", "admin")
-PREFIX_LENGTH = 10
 _COLUMNS = ("name", "prefix", "scopes", "queues", "tasks", "expires_at", "created_at", "revoked_at")
 
 
@@ -37,16 +34,22 @@ def create(
     as_json: bool,
 ) -> None:
     """Create a key and print it once."""
-    key = new_key()
-    values = [name, key_hash(key), key[:PREFIX_LENGTH], list(scopes), list(queues) or None, list(tasks) or None]
-    with as_server() as conn:
-        conn.execute(
-            "select server_api.create_key(%s, %s, %s, %s, %s, %s, %s, %s)", [*values, _moment(expires_at), actor()]
+    expiry = _moment(expires_at)
+    key = run_command(
+        lambda conn: create_key(
+            conn,
+            name=name,
+            scopes=scopes,
+            actor=actor(),
+            queues=queues or None,
+            tasks=tasks or None,
+            expires_at=expiry,
         )
+    )
     if as_json:
-        show_json({"name": name, "key": key, "scopes": scopes})
+        show_json({"id": key.id, "name": name, "key": key.token, "scopes": scopes})
     else:
-        click.echo(key)
+        click.echo(key.token)
 
 
 @keys.command
@@ -62,18 +65,8 @@ def ls(as_json: bool) -> None:
 @click.argument("name")
 def revoke(name: str) -> None:
     """End a key at once."""
-    with as_server() as conn:
-        conn.execute("select server_api.revoke_key(%s, %s)", [name, actor()])
+    run_command(lambda conn: revoke_key(conn, name=name, actor=actor()))
     click.echo(f"revoked {name}", err=True)
-
-
-def new_key() -> str:
-    """40 characters of 64 kinds: 240 random bits, so that a plain hash of it is enough."""
-    return "ow_" + secrets.token_urlsafe(30)
-
-
-def key_hash(key: str) -> str:
-    return hashlib.sha256(key.encode()).hexdigest()
 
 
 def _moment(text: str | None) -> datetime | None:

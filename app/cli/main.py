@@ -15,6 +15,7 @@ from app.database.sqlstates import translate
 from app.errors import Conflict, Invalid, NotFound, OnewriterError, Unexpected
 from app.schema.harden import NotHardened
 from app.schema.sqlfiles import ContractError
+from app.settings import PREFIX
 
 OK, FAILURE, USAGE, NOT_FOUND, CONFLICT, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
@@ -84,7 +85,7 @@ def explain(error: Exception) -> tuple[str, int]:
     """One line and an exit code for an error that is no defect."""
     if isinstance(error, ValidationError):
         first = error.errors(include_input=False, include_url=False)[0]
-        return f"setting {'.'.join(map(str, first['loc']))}: {first['msg']}", USAGE
+        return f"{PREFIX}{'.'.join(map(str, first['loc'])).upper()}: {first['msg']}", USAGE
     typed = translate(error) if isinstance(error, psycopg.Error) else error
     return _line(typed, error), _exit_code(typed)
 

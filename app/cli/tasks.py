@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import IO, Any
+from typing import IO
 
 import rich_click as click
 
-from app.cli.connection import actor, as_server
+from app.cli.connection import actor, as_server, run_command
 from app.cli.output import json_option, show_json, show_rows
+from app.commands.tasks import Published, publish_tasks
 
 
 @click.group
@@ -16,16 +17,17 @@ def tasks() -> None:
 
 
 @tasks.command
-@click.argument("file", type=click.File("r", encoding="utf-8"), default="-")
+@click.argument("file", type=click.File("rb"), default="-")
 @click.option("--source", required=True, help="Whose tasks these are; only this source's are replaced.")
 @json_option
-def publish(file: IO[str], source: str, as_json: bool) -> None:
+def publish(file: IO[bytes], source: str, as_json: bool) -> None:
     """Store the tasks that `python -m worker.catalogue` printed into FILE (or - for stdin)."""
-    with as_server() as conn:
-        answer = conn.execute(
-            "select server_api.publish_tasks(%s, %s, %s) as answer", [source, file.read(), actor()]
-        ).fetchone()
-    _report(answer["answer"] if answer else {}, as_json=as_json)
+    catalogue = file.read()
+    published = run_command(lambda conn: publish_tasks(conn, source=source, catalogue=catalogue, actor=actor()))
+    if as_json:
+        show_json(published)
+    else:
+        _report(published)
 
 
 @tasks.command
@@ -37,11 +39,8 @@ def ls(as_json: bool) -> None:
     show_rows(rows, ("name", "source", "queue", "priority", "timeout", "max_attempts"), as_json=as_json)
 
 
-def _report(answer: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        show_json(answer)
-        return
+def _report(published: Published) -> None:
     for verb in ("added", "changed", "removed"):
-        for name in answer.get(verb, ()):
+        for name in getattr(published, verb):
             click.echo(f"{verb:<8} {name}")
-    click.echo(f"{answer.get('unchanged', 0)} unchanged", err=True)
+    click.echo(f"{published.unchanged} unchanged", err=True)

@@ -1,7 +1,7 @@
 """Group commit: enqueues that arrive while a flush is in flight share the next one.
 
-Nothing waits for a timer: an idle enqueuer flushes at once, a busy one collects. One request's bad content never
-fails its neighbours, and a request that goes away never touches the flush its job is in.
+Nothing waits for a timer: an idle enqueuer flushes at once, a busy one collects. One request's bad content
+never fails its neighbours, and a request that goes away never touches the flush its job is in.
 """
 
 import asyncio
@@ -93,7 +93,8 @@ class Enqueuer:
                 await self._flush(lane, batch)
 
     def _take(self) -> list[_Waiting]:
-        pending, batch, size = self._pending, [], 0
+        pending, size = self._pending, 0
+        batch: list[_Waiting] = []
         while pending and len(batch) < FLUSH_ITEMS and size < FLUSH_BYTES:
             item = pending.popleft()
             if not item.future.done():
@@ -167,11 +168,12 @@ def _fail(batch: Sequence[_Waiting], exc: Exception) -> None:
 async def enqueue_batch(
     conn: Connection, *, jobs: Sequence[JobIn], cause: Cause, idempotency: Idempotency | None
 ) -> list[int] | Replay:
-    """All or nothing. Raises psycopg errors; OWQ01 carries the index of the job whose queueing_lock is taken."""
-    args = [_encode(jobs).decode(), _encode(cause).decode(), _encode(idempotency).decode()]
-    if idempotency is None:
-        args[2] = None  # type: ignore[call-overload]
-    cursor = await conn.execute("select server_api.enqueue_batch(%s, %s, %s)", args)
+    """All or nothing. Raises psycopg errors; OWQ01 has the index of the job whose lock is taken."""
+    given = None if idempotency is None else _encode(idempotency).decode()
+    cursor = await conn.execute(
+        "select server_api.enqueue_batch(%s, %s, %s)",
+        (_encode(jobs).decode(), _encode(cause).decode(), given),
+    )
     row = await cursor.fetchone()
     answer: dict[str, Any] = msgspec.json.decode(row[0]) if row else {}
     if "replay" in answer:

@@ -26,7 +26,7 @@ class Idempotency(Struct, frozen=True):
 
 
 class JobIn(Struct, frozen=True, omit_defaults=True):
-    """One job with the task's defaults filled in. `args` is the JSON text as it came. Durations in seconds."""
+    """One job, the task's defaults filled in. `args` is the JSON text as it came. Durations in seconds."""
 
     task: str
     queue: str

@@ -25,7 +25,7 @@ class NewKey:
 
 def hash_token(token: str) -> str:
     """sha256, unsalted: a token has 256 random bits, so there is nothing to guess or to look up."""
-    return hashlib.sha256(token.encode()).hexdigest()
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 async def create_key(
@@ -47,7 +47,16 @@ async def create_key(
     token = token or PREFIX + secrets.token_urlsafe(32)
     cursor = await conn.execute(
         "select server_api.create_key(%s, %s, %s, %s, %s, %s, %s, %s)",
-        (name, hash_token(token), token[:SHOWN], list(scopes), _list(queues), _list(tasks), expires_at, actor),
+        (
+            name,
+            hash_token(token),
+            token[:SHOWN],
+            list(scopes),
+            _list(queues),
+            _list(tasks),
+            expires_at,
+            actor,
+        ),
     )
     row = await cursor.fetchone()
     assert row is not None

@@ -32,7 +32,9 @@ async def run_now(
     conn: Connection, *, job_id: int, actor: str, reason: str, request_id: str | None = None
 ) -> Operated:
     """Scheduled: due now. Finished: a new job whose cause is the old one. Audited. Raises OWN01, OWS01."""
-    return await _operate(conn, "select server_api.run_now(%s, %s, %s, %s)", job_id, actor, reason, request_id)
+    return await _operate(
+        conn, "select server_api.run_now(%s, %s, %s, %s)", job_id, actor, reason, request_id
+    )
 
 
 async def _operate(conn: Connection, statement: str, job_id: int, *rest: str | None) -> Operated:

@@ -5,7 +5,15 @@ from typing import Any
 
 import psycopg
 
-from app.errors import DatabaseUnavailable, FieldError, OnewriterError, Overloaded, Unexpected, error_types
+from app.errors import (
+    DatabaseUnavailable,
+    FieldError,
+    Invalid,
+    OnewriterError,
+    Overloaded,
+    Unexpected,
+    error_types,
+)
 
 RETRY_AFTER = 1
 OURS = "OW"
@@ -26,15 +34,20 @@ def translate(exc: BaseException) -> OnewriterError:
     """Shape: a typed error with the fields and facts that the function put into its JSON DETAIL."""
     if isinstance(exc, OnewriterError):
         return exc
-    if not isinstance(exc, psycopg.Error):
-        return Unexpected()
+    if is_away(exc):
+        return DatabaseUnavailable(retry_after=RETRY_AFTER)
+    return _from_database(exc) if isinstance(exc, psycopg.Error) else Unexpected()
+
+
+def _from_database(exc: psycopg.Error) -> OnewriterError:
     state = exc.sqlstate
     if state in ERRORS:
         return _ours(ERRORS[state], exc)
     if state == TIMED_OUT or state in REPEATABLE:
         return Overloaded(retry_after=RETRY_AFTER)
-    if is_away(exc):
-        return DatabaseUnavailable(retry_after=RETRY_AFTER)
+    # without a SQLSTATE: psycopg itself could not put a value on the wire
+    if is_content(exc) or (state is None and isinstance(exc, psycopg.DataError)):
+        return _refused(exc)
     return Unexpected()
 
 
@@ -65,6 +78,11 @@ def detail_of(exc: psycopg.Error) -> dict[str, Any]:
     except ValueError:
         return {}
     return facts if isinstance(facts, dict) else {}
+
+
+def _refused(exc: psycopg.Error) -> Invalid:
+    message = exc.diag.message_primary or "the database cannot hold this value"
+    return Invalid(message, errors=[FieldError("body", message)])
 
 
 def _ours(error: type[OnewriterError], exc: psycopg.Error) -> OnewriterError:

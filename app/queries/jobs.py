@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, LiteralString
+from typing import Any, Literal, LiteralString
 
 from psycopg import sql
 from psycopg.rows import class_row
@@ -11,7 +11,7 @@ from psycopg.rows import class_row
 from app.database.pool import Connection
 
 FINAL = frozenset({"succeeded", "failed", "cancelled", "aborted"})
-STATUSES = ("scheduled", "waiting", "ready", "running", "succeeded", "failed", "cancelled", "aborted")
+Status = Literal["scheduled", "waiting", "ready", "running", "succeeded", "failed", "cancelled", "aborted"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +19,7 @@ class Job:
     """A job. Times are UTC, durations seconds. `reason` says why a failed job failed."""
 
     id: int
-    status: str
+    status: Status
     task: str
     queue: str
     priority: int
@@ -38,7 +38,7 @@ class Job:
     abort_requested: bool
     reason: str | None
     error: str | None
-    crashes: int
+    crashes: int | None
     worker: str | None
     cause: Any
 

@@ -28,8 +28,8 @@ class Task:
 
 
 _TASKS = """
-    select name, source, description, queue, priority, lock, queueing_lock, schema, retry, timeout, max_attempts,
-           published_at
+    select name, source, description, queue, priority, lock, queueing_lock, schema, retry, timeout,
+           max_attempts, published_at
       from server_api.task order by name"""
 
 

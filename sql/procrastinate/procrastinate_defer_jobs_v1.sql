@@ -13,13 +13,13 @@ declare
     _added record;
 begin
     select jsonb_agg(jsonb_build_object(
-               'task', (j).task_name, 'queue', (j).queue_name, 'priority', (j).priority, 'lock', (j).lock,
-               'queueing_lock', (j).queueing_lock, 'args', coalesce((j).args, '{}'), 'run_at', (j).scheduled_at,
+               'task', j.task_name, 'queue', j.queue_name, 'priority', j.priority, 'lock', j.lock,
+               'queueing_lock', j.queueing_lock, 'args', coalesce(j.args, '{}'), 'run_at', j.scheduled_at,
                'timeout', t.timeout, 'max_attempts', t.max_attempts,
-               'cause', jsonb_build_object('kind', 'sql', 'actor', session_user)) order by n)
+               'cause', jsonb_build_object('kind', 'sql', 'actor', session_user)) order by j.ordinality)
       into _items
-      from unnest(procrastinate_defer_jobs_v1.jobs) with ordinality as u(j, n)
-      left join jobs.task as t on t.name = (j).task_name;
+      from unnest(procrastinate_defer_jobs_v1.jobs) with ordinality as j
+      left join jobs.task as t on t.name = j.task_name;
     if _items is null then
         return '{}';
     end if;

@@ -29,12 +29,12 @@ begin
     end if;
 
     with new as materialized (
-        select x.name, _source as source, coalesce(x.queue, 'default') as queue, coalesce(x.priority, 0) as priority,
+        select x.name, _source as source, coalesce(x.queue, 'default'::varchar) as queue, coalesce(x.priority, 0) as priority,
                x.lock, x.queueing_lock, x.description, coalesce(x.schema, '{}') as schema,
                nullif(x.retry, 'null') as retry, x.timeout, x.max_attempts, nullif(x.periodic, 'null') as periodic,
                coalesce(x.aliases, '{}') as aliases
           from jsonb_to_recordset(_given -> 'tasks') as x(
-               name text, queue text, priority integer, lock text, queueing_lock text, description text, schema jsonb,
+               name varchar, queue varchar, priority integer, lock text, queueing_lock text, description text, schema jsonb,
                retry jsonb, timeout real, max_attempts integer, periodic jsonb, aliases text[])
     ), old as materialized (
         select t.name, t.source, t.queue, t.priority, t.lock, t.queueing_lock, t.description, t.schema, t.retry,

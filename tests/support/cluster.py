@@ -61,7 +61,7 @@ def login_name(role: str) -> str:
 
 
 class Database:
-    """One test's own clone. `role` is one of admin, server, worker, worker2, producer, dba, janitor, migrator."""
+    """One test's own clone. A `role` is `admin` or one of LOGINS."""
 
     def __init__(self, server: Server, name: str) -> None:
         self.server = server

@@ -1,0 +1,18 @@
+"""`onewriter scheduler`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import rich_click as click
+
+from app.scheduler.main import run
+from app.settings import Settings
+
+
+@click.command
+def scheduler() -> None:
+    """Run the loops that rescue lost work and expire late jobs. Of several processes one leads."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    asyncio.run(run(Settings()))

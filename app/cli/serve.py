@@ -1,0 +1,27 @@
+"""`onewriter serve`: the HTTP API."""
+
+import asyncio
+import logging
+
+import click
+
+from app.http.main import serve as serve_http
+from app.settings import Settings
+
+
+@click.command()
+@click.option("--host", help="Address to listen on. [ONEWRITER_HOST, 127.0.0.1]")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="Port; 0 picks a free one. [ONEWRITER_PORT, 8080]"
+)
+def serve(host: str | None, port: int | None) -> None:
+    """Serve the HTTP API until it is told to stop (SIGTERM, Ctrl-C)."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    settings = Settings().model_copy(update=given)
+    try:
+        asyncio.run(serve_http(settings, announce=lambda url: click.echo(f"serving on {url}", err=True)))
+    except OSError as exc:
+        raise click.ClickException(
+            f"cannot listen on {settings.host}:{settings.port}: {exc.strerror}"
+        ) from exc

@@ -1,0 +1,1 @@
+"""The HTTP API: routes, authentication, problems; the only package that knows aiohttp."""

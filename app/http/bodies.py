@@ -1,0 +1,145 @@
+"""The request bodies and query parameters, as types; the OpenAPI document is made from them."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from app.queries.attempts import Attempt
+from app.queries.jobs import Job, Status
+from app.queries.tasks import Task
+
+MONTH = 31 * 86_400
+NAME = 128
+
+Name = Annotated[str, Meta(min_length=1, max_length=NAME)]
+Instant = Annotated[datetime, Meta(tz=True, description="RFC 3339 with an offset")]
+Seconds = Annotated[float, Meta(gt=0, le=MONTH)]
+Reason = Annotated[str, Meta(min_length=1, max_length=1000)]
+Args = Annotated[
+    Raw,
+    Meta(description="at most 64 KiB, 32 levels deep", extra_json_schema={"type": "object", "default": {}}),
+]
+
+
+def _no_args() -> Raw:
+    return Raw(b"{}")
+
+
+class NewJob(Struct, forbid_unknown_fields=True):
+    """A job to enqueue. What is not given comes from the task."""
+
+    task: Name
+    args: Args = msgspec.field(default_factory=_no_args)
+    queue: Name | None = None
+    priority: Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)] | None = None
+    lock: Name | None = None
+    queueing_lock: Name | None = None
+    key: Name | None = None
+    run_at: Instant | None = None
+    delay: (
+        Annotated[float, Meta(ge=0, le=10 * 366 * 86_400, description="seconds; not beside run_at")] | None
+    ) = None
+    expires_at: Instant | None = None
+    timeout: Annotated[float, Meta(gt=0, le=MONTH, description="seconds")] | None = None
+    max_attempts: Annotated[int, Meta(ge=1, le=32_767, description="runs; at most the task's")] | None = None
+
+
+class NewBatch(Struct, forbid_unknown_fields=True):
+    """Up to 10,000 jobs, all or nothing."""
+
+    jobs: Annotated[list[NewJob], Meta(min_length=1, max_length=10_000)]
+
+
+class Why(Struct, forbid_unknown_fields=True):
+    """The body of cancel and retry; may be left out."""
+
+    reason: Reason | None = None
+
+
+class MandatoryWhy(Struct, forbid_unknown_fields=True):
+    """The body of run-now."""
+
+    reason: Reason
+
+
+class ListJobs(Struct, forbid_unknown_fields=True):
+    """The query of GET /v1/jobs."""
+
+    status: Status | None = None
+    queue: Name | None = None
+    task: Name | None = None
+    key: Name | None = None
+    created_after: Instant | None = None
+    created_before: Instant | None = None
+    limit: Annotated[int, Meta(ge=1, le=500)] = 50
+    cursor: Annotated[str, Meta(max_length=200)] | None = None
+
+
+class Wait(Struct, forbid_unknown_fields=True):
+    """The query of GET …/result."""
+
+    wait: Annotated[float, Meta(ge=0, description="seconds; more than 60 is 60")] = 0.0
+
+
+class Enqueued(Struct):
+    """The answer to POST /v1/jobs."""
+
+    id: int
+    status: Literal["ready", "scheduled"]
+    task: str
+    queue: str
+
+
+class EnqueuedBatch(Struct):
+    """The ids, in the order of the request."""
+
+    ids: list[int]
+
+
+class JobStatus(Struct):
+    """Where a job stands."""
+
+    id: int
+    status: Status
+    abort_requested: bool = False
+
+
+class Result(Struct):
+    """How a job ended. `result` is what its last attempt returned."""
+
+    id: int
+    status: Status
+    attempt: int
+    reason: str | None
+    error: str | None
+    result: Any
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class JobPage(Struct):
+    """Jobs, the newest first."""
+
+    items: list[Job]
+    next_cursor: str | None
+
+
+class Attempts(Struct):
+    """The runs of a job that ended, the first first."""
+
+    items: list[Attempt]
+
+
+class Tasks(Struct):
+    """The tasks this key may see."""
+
+    items: list[Task]
+
+
+class Health(Struct):
+    """`checks` names what was looked at."""
+
+    status: str
+    checks: dict[str, str] = {}

@@ -1,0 +1,156 @@
+"""The composition root of the API process."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack
+
+from aiohttp import web
+from alembic.script import ScriptDirectory
+
+from app.commands.enqueue import Enqueuer
+from app.database.listener import Listener
+from app.database.notifier import Notifier
+from app.database.pool import Pool, open_pool
+from app.http.cached import Cached
+from app.http.catalogue import Catalogue, make_catalogue
+from app.http.keyring import Keyring, make_keyring
+from app.http.openapi import make_openapi
+from app.http.pages import onewriter_version
+from app.http.registry import add_routes
+from app.http.requests import BATCH_BYTES
+from app.http.routes import ROUTES
+from app.http.services import OPENAPI, SERVICES, Services, lend
+from app.http.watch import JobWatch
+from app.queries.jobs import State, get_states
+from app.queries.keys import list_keys
+from app.queries.tasks import list_tasks
+from app.schema.migrate import alembic_config
+from app.settings import Settings
+
+# A list with a filter that matches nothing may look at every job; it is cut off, not waited for.
+STATEMENT_TIMEOUT = 10.0
+
+
+def make_app(settings: Settings) -> web.Application:
+    app = web.Application(client_max_size=BATCH_BYTES)
+    app[OPENAPI] = make_openapi(ROUTES, version=onewriter_version())
+    app.cleanup_ctx.append(_services(settings))
+    app.on_shutdown.append(_stop)
+    add_routes(app, ROUTES)
+    return app
+
+
+async def serve(settings: Settings, *, announce: Callable[[str], None]) -> None:
+    """Serves until SIGTERM or SIGINT, then lets open requests end."""
+    stop = asyncio.Event()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(signum, stop.set)
+    # A waiting request whose client has gone is cancelled and frees what it holds.
+    runner = web.AppRunner(
+        make_app(settings),
+        handler_cancellation=True,
+        access_log=None,
+        shutdown_timeout=settings.shutdown_grace,
+    )
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, settings.host, settings.port).start()
+        host, port = runner.addresses[0][:2]
+        announce(f"http://{host}:{port}")
+        await stop.wait()
+    finally:
+        await runner.cleanup()
+
+
+def expected_head() -> str | None:
+    return ScriptDirectory.from_config(alembic_config()).get_current_head()
+
+
+def _services(settings: Settings) -> Callable[[web.Application], AsyncIterator[None]]:
+    async def context(app: web.Application) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            app[SERVICES] = await _compose(settings, stack)
+            yield
+
+    return context
+
+
+async def _stop(app: web.Application) -> None:
+    services = app[SERVICES]
+    services.stopping.set()
+    services.watch.wake_all()
+
+
+async def _compose(settings: Settings, stack: AsyncExitStack) -> Services:
+    dsn = settings.database_url
+    pool = await open_pool(
+        dsn,
+        max_size=settings.pool_size,
+        application_name="onewriter api",
+        statement_timeout=STATEMENT_TIMEOUT,
+    )
+    stack.push_async_callback(pool.close)
+    notifier = await stack.enter_async_context(Notifier(dsn))
+    enqueuer = Enqueuer(dsn, notifier, lanes=settings.enqueue_connections, backlog=settings.enqueue_backlog)
+    enqueuer.start()
+    stack.push_async_callback(enqueuer.close)
+    watch = JobWatch(_read_states(pool))
+    _background(stack, watch.run())
+    keyring, catalogue, listener = _cached(dsn, pool, watch)
+    await stack.enter_async_context(listener)
+    return Services(
+        pool=pool,
+        enqueuer=enqueuer,
+        notifier=notifier,
+        listener=listener,
+        keyring=keyring,
+        catalogue=catalogue,
+        watch=watch,
+        migration_head=expected_head(),
+    )
+
+
+def _cached(dsn: str, pool: Pool, watch: JobWatch) -> tuple[Cached[Keyring], Cached[Catalogue], Listener]:
+    """Keys and tasks, kept current by the listener, which also wakes whoever watches a job."""
+
+    async def read_keys() -> Keyring:
+        async with lend(pool) as conn:
+            return make_keyring(await list_keys(conn))
+
+    async def read_tasks() -> Catalogue:
+        async with lend(pool) as conn:
+            return make_catalogue(await list_tasks(conn))
+
+    def changed() -> None:
+        keyring.drop()
+        catalogue.drop()
+
+    def looked_away() -> None:
+        changed()
+        watch.signal()
+
+    listener = Listener(
+        dsn, {"ow_conf": changed, "ow_job": watch.signal}, on_reconnect=looked_away, on_lost=changed
+    )
+    keyring = Cached(read_keys, lambda: listener.alive)
+    catalogue = Cached(read_tasks, lambda: listener.alive)
+    return keyring, catalogue, listener
+
+
+def _read_states(pool: Pool) -> Callable[[Sequence[int]], Awaitable[list[State]]]:
+    async def read(job_ids: Sequence[int]) -> list[State]:
+        async with pool.connection() as conn:
+            return await get_states(conn, job_ids=job_ids)
+
+    return read
+
+
+def _background(stack: AsyncExitStack, work: Coroutine[None, None, None]) -> None:
+    task = asyncio.create_task(work)
+
+    async def end() -> None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    stack.push_async_callback(end)

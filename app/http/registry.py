@@ -1,0 +1,126 @@
+"""The routes as data: what is served, what it asks for, and what /openapi.json says about it."""
+
+import asyncio
+import re
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from aiohttp import hdrs, web
+
+from app.errors import MethodNotAllowed, OnewriterError, RouteNotFound
+from app.http.keyring import Key, authenticate
+from app.http.problems import from_exception, problem_response
+from app.http.requests import refuse_query
+from app.http.services import SERVICES, Services
+
+REQUEST_ID = "X-Request-Id"
+_REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request on its way through a handler. `key` is None only on open routes."""
+
+    request: web.Request
+    services: Services
+    request_id: str
+    _key: Key | None = None
+
+    @property
+    def key(self) -> Key:
+        assert self._key is not None
+        return self._key
+
+
+Handler = Callable[[Call], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A successful status. `body` is a type; `media` is set where the answer isn't JSON."""
+
+    status: int
+    says: str
+    body: Any = None
+    media: str = "application/json"
+    headers: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """`scope` None is open to everyone. `query` and `body` are msgspec types; no `query` refuses all."""
+
+    method: str
+    path: str
+    handler: Handler
+    summary: str
+    answers: Sequence[Answer]
+    scope: str | None = None
+    query: type[msgspec.Struct] | None = None
+    body: type[msgspec.Struct] | None = None
+    body_optional: bool = False
+    headers: Sequence[str] = ()
+    errors: Sequence[type[OnewriterError]] = field(default_factory=tuple)
+
+    def pattern(self) -> re.Pattern[str]:
+        return re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(self.path)))
+
+
+def add_routes(app: web.Application, routes: Sequence[Route]) -> None:
+    for route in routes:
+        app.router.add_route(route.method, route.path, _serve(route))
+        if route.method == hdrs.METH_GET and all(a.media != "text/event-stream" for a in route.answers):
+            app.router.add_route(hdrs.METH_HEAD, route.path, _serve(route))
+    app.router.add_route("*", "/{rest:.*}", _serve(_nothing_here(routes)))
+
+
+def _serve(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    handler, scope, query = route.handler, route.scope, route.query
+
+    async def serve(request: web.Request) -> web.StreamResponse:
+        request_id = _request_id(request)
+        try:
+            services = request.app[SERVICES]
+            key = None if scope is None else await _authorize(services, request, scope)
+            if query is None and request.query_string:
+                refuse_query(request)
+            response = await handler(Call(request, services, request_id, key))
+        except asyncio.CancelledError:
+            raise
+        except Exception as exc:  # noqa: BLE001 (from_exception logs what nobody expected)
+            response = problem_response(from_exception(exc, request_id))
+        if not response.prepared:
+            response.headers[REQUEST_ID] = request_id
+        return response
+
+    return serve
+
+
+async def _authorize(services: Services, request: web.Request, scope: str) -> Key:
+    keyring = services.keyring.peek()
+    if keyring is None:
+        keyring = await services.keyring.get()
+    key = authenticate(keyring, request.headers.get(hdrs.AUTHORIZATION))
+    key.require(scope)
+    return key
+
+
+def _request_id(request: web.Request) -> str:
+    given = request.headers.get(REQUEST_ID)
+    return given if given and _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+
+
+def _nothing_here(routes: Sequence[Route]) -> Route:
+    known = [(route.pattern(), route.method) for route in routes]
+
+    async def refuse(call: Call) -> web.StreamResponse:
+        path = call.request.path
+        allowed = sorted({method for pattern, method in known if pattern.fullmatch(path)})
+        if allowed:
+            raise MethodNotAllowed(f"{path} has {', '.join(allowed)}", facts={"allow": allowed})
+        raise RouteNotFound(f"there is nothing at {path[:200]}")
+
+    return Route(method="*", path="/{rest}", handler=refuse, summary="", answers=())

@@ -1,0 +1,99 @@
+"""Reading requests and writing answers: bodies, queries, headers, JSON."""
+
+import re
+from collections import Counter
+from typing import Any, TypeVar
+
+import msgspec
+from aiohttp import web
+from aiohttp.typedefs import LooseHeaders
+
+from app.errors import BodyTooLarge, FieldError, Invalid, JobNotFound
+from app.http.content import decode, field_error
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+SINGLE_BYTES = 512 * 1024
+BATCH_BYTES = 16 * 1024 * 1024
+BIGGEST_ID = 2**63 - 1
+IDEMPOTENCY_KEY = "Idempotency-Key"
+_IDEMPOTENCY_KEY = re.compile(r"[\x20-\x7e]{1,255}")
+_encode = msgspec.json.Encoder().encode
+
+
+async def read_body(request: web.Request, limit: int = SINGLE_BYTES) -> bytes:
+    """Raises BodyTooLarge, before reading where the request says how long it is."""
+    if request.content_length is not None and request.content_length > limit:
+        raise BodyTooLarge(
+            f"{request.content_length} bytes, at most {limit} are allowed", errors=_body_error(limit)
+        )
+    body = await request.read()
+    if len(body) > limit:
+        raise BodyTooLarge(f"at most {limit} bytes are allowed", errors=_body_error(limit))
+    return body
+
+
+async def read_optional(request: web.Request, decoder: msgspec.json.Decoder[S], nothing: S) -> S:
+    """A body that may be left out."""
+    body = await read_body(request)
+    return decode(decoder, body) if body else nothing
+
+
+def read_query(request: web.Request, shape: type[S]) -> S:
+    """Raises Invalid for a parameter that is unknown, given twice, or not what it should be."""
+    query = request.query
+    for name, count in Counter(query.keys()).items():
+        if count > 1:
+            raise _refuse(name, "is given more than once")
+        if "\0" in query[name] or not _is_text(query[name]):
+            raise _refuse(name, "contains NUL or a lone surrogate")
+    try:
+        return msgspec.convert(dict(query), shape, strict=False)
+    except msgspec.ValidationError as exc:
+        error = field_error(exc)
+        raise _refuse(error.field, error.message) from None
+
+
+def refuse_query(request: web.Request) -> None:
+    """Raises Invalid for every parameter, where an endpoint has none."""
+    for name in request.query:
+        raise _refuse(name[:100], "is unknown")
+
+
+def job_id_of(request: web.Request) -> int:
+    """What is no id is no job: 404."""
+    text = request.match_info["job_id"]
+    if not (text.isascii() and text.isdigit() and len(text) <= 19 and 0 < int(text) <= BIGGEST_ID):
+        raise JobNotFound(f"no job has the id {text[:40]}")
+    return int(text)
+
+
+def idempotency_key_of(request: web.Request) -> str | None:
+    key = request.headers.get(IDEMPOTENCY_KEY)
+    if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
+        raise _refuse(IDEMPOTENCY_KEY, "must be 1 to 255 printable ASCII characters")
+    return key
+
+
+def json_response(value: Any, *, status: int = 200, headers: LooseHeaders | None = None) -> web.Response:
+    return web.Response(body=_encode(value), status=status, headers=headers, content_type="application/json")
+
+
+def job_url(job_id: int) -> str:
+    return f"/v1/jobs/{job_id}"
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _refuse(field: str, message: str) -> Invalid:
+    return Invalid(f"{field}: {message}", errors=[FieldError(field, message)])
+
+
+def _body_error(limit: int) -> list[FieldError]:
+    return [FieldError("body", f"is larger than {limit} bytes")]

@@ -1,0 +1,69 @@
+"""GET …/result?wait=: a request that waits costs one entry in a map, no connection and no polling."""
+
+import asyncio
+
+from aiohttp import web
+
+from app.http.bodies import JobStatus, Result, Wait
+from app.http.reading import visible_job
+from app.http.registry import Call
+from app.http.requests import job_id_of, job_url, json_response, read_query
+from app.queries.attempts import last_attempt
+from app.queries.jobs import Job
+
+LONGEST = 60.0
+# A NOTIFY is a hint and may be lost with the process that owed it; so look without one, rarely.
+RELOOK = 15.0
+
+
+async def result(call: Call) -> web.Response:
+    wait = min(read_query(call.request, Wait).wait, LONGEST)
+    job = await visible_job(call, job_id_of(call.request))
+    if wait and not job.final:
+        job = await _wait_final(call, job.id, wait)
+    return await _final(call, job) if job.final else _still(job)
+
+
+async def _wait_final(call: Call, job_id: int, wait: float) -> Job:
+    clock = asyncio.get_running_loop().time
+    end = clock() + wait
+    async with call.services.watch.on(job_id) as changed:
+        while True:
+            changed.clear()
+            job = await visible_job(call, job_id)
+            left = end - clock()
+            if job.final or left <= 0 or call.services.stopping.is_set():
+                return job
+            await wait_for(changed, min(left, RELOOK))
+
+
+async def wait_for(event: asyncio.Event, seconds: float) -> None:
+    """Returns when the event is set or the time is over, whichever is first."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        pass
+
+
+async def _final(call: Call, job: Job) -> web.Response:
+    async with call.services.connection() as conn:
+        attempt = await last_attempt(conn, job_id=job.id)
+    succeeded = attempt is not None and job.status == "succeeded"
+    return json_response(
+        Result(
+            id=job.id,
+            status=job.status,
+            attempt=job.attempts,
+            reason=job.reason,
+            error=job.error,
+            result=attempt.result if succeeded and attempt else None,
+            started_at=attempt.started_at if attempt else job.started_at,
+            finished_at=job.finished_at,
+        )
+    )
+
+
+def _still(job: Job) -> web.Response:
+    body = JobStatus(job.id, job.status, job.abort_requested)
+    return json_response(body, status=202, headers={"Location": job_url(job.id)})

@@ -1,0 +1,55 @@
+"""What handlers work with: one value, made by the composition root."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import msgspec
+from aiohttp import web
+from psycopg.types.json import set_json_loads
+
+from app.commands.enqueue import Enqueuer
+from app.database.listener import Listener
+from app.database.notifier import Notifier
+from app.database.pool import Connection, Pool
+from app.http.cached import Cached
+from app.http.catalogue import Catalogue
+from app.http.keyring import Keyring
+from app.http.watch import JobWatch
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """`stopping` is set when the process has been told to end: streams close, readiness turns red."""
+
+    pool: Pool
+    enqueuer: Enqueuer
+    notifier: Notifier
+    listener: Listener
+    keyring: Cached[Keyring]
+    catalogue: Cached[Catalogue]
+    watch: JobWatch
+    migration_head: str | None
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        async with lend(self.pool) as conn:
+            yield conn
+
+
+SERVICES = web.AppKey("services", Services)
+OPENAPI = web.AppKey("openapi", bytes)
+
+
+@asynccontextmanager
+async def lend(pool: Pool) -> AsyncIterator[Connection]:
+    """A pooled connection whose JSON columns stay as the database wrote them, every digit of them."""
+    async with pool.connection() as conn:
+        set_json_loads(_raw, conn)
+        yield conn
+
+
+def _raw(text: str | bytes) -> msgspec.Raw:
+    return msgspec.Raw(text)

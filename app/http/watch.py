@@ -1,0 +1,81 @@
+"""Who waits for which job: one LISTEN and one query at a time, however many wait."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+
+import psycopg
+
+from app.database.backoff import Backoff
+from app.errors import Overloaded
+from app.queries.jobs import State
+
+log = logging.getLogger(__name__)
+
+MOST_WAITERS = 10_000
+MIN_GAP = 0.005
+
+
+class JobWatch:
+    """`signal` says that some job changed; those who watch one that did are woken and look for themselves."""
+
+    def __init__(self, read_states: Callable[[Sequence[int]], Awaitable[list[State]]]) -> None:
+        self._read_states = read_states
+        self._watchers: dict[int, set[asyncio.Event]] = {}
+        self._seen: dict[int, State] = {}
+        self._wanted = asyncio.Event()
+        self._count = 0
+
+    def signal(self) -> None:
+        if self._watchers:
+            self._wanted.set()
+
+    @asynccontextmanager
+    async def on(self, job_id: int) -> AsyncIterator[asyncio.Event]:
+        """An event that is set after each change of the job; whoever has seen it set clears it."""
+        if self._count >= MOST_WAITERS:
+            raise Overloaded("too many requests wait for jobs", retry_after=5)
+        event = asyncio.Event()
+        self._watchers.setdefault(job_id, set()).add(event)
+        self._count += 1
+        try:
+            yield event
+        finally:
+            self._leave(job_id, event)
+
+    def _leave(self, job_id: int, event: asyncio.Event) -> None:
+        self._count -= 1
+        watchers = self._watchers[job_id]
+        watchers.discard(event)
+        if not watchers:
+            del self._watchers[job_id]
+            self._seen.pop(job_id, None)
+
+    async def run(self) -> None:
+        backoff = Backoff()
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            try:
+                await self.look()
+                backoff.reset()
+            except psycopg.Error as exc:
+                log.warning("watched jobs could not be read, trying again: %s", str(exc).split("\n")[0])
+                self._wanted.set()
+                await asyncio.sleep(backoff.next())
+            await asyncio.sleep(MIN_GAP)
+
+    def wake_all(self) -> None:
+        """For the end of the process: everyone looks, and leaves."""
+        for events in self._watchers.values():
+            for event in events:
+                event.set()
+
+    async def look(self) -> None:
+        """Reads the state of every watched job once and wakes whoever's changed."""
+        for state in await self._read_states(list(self._watchers)):
+            if self._seen.get(state.id) != state and state.id in self._watchers:
+                self._seen[state.id] = state
+                for event in self._watchers[state.id]:
+                    event.set()

@@ -1,0 +1,54 @@
+"""`onewriter scheduler`: the loops of one process, until SIGTERM or SIGINT."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+
+from app.database.listener import Listener
+from app.scheduler import expiry, forgetting, rescue
+from app.scheduler.election import Leadership
+from app.scheduler.loop import Loop
+from app.settings import Settings
+
+log = logging.getLogger(__name__)
+
+CHANNEL = "ow_sched"
+
+
+def make_loops() -> list[Loop]:
+    return [
+        Loop("rescue", rescue.run_once, rescue.LONGEST),
+        Loop("expiry", expiry.run_once, expiry.LONGEST),
+        Loop("forgetting", forgetting.run_once, forgetting.LONGEST),
+    ]
+
+
+async def run(settings: Settings) -> None:
+    """Serves until told to stop; a run in flight is rolled back whole."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await run_until(stop, settings.database_url)
+
+
+async def run_until(stop: asyncio.Event, dsn: str) -> None:
+    leadership, loops = Leadership(dsn), make_loops()
+
+    def wake() -> None:
+        for loop in loops:
+            loop.wake.set()
+
+    async with Listener(dsn, {CHANNEL: wake}, on_reconnect=wake, application_name="onewriter scheduler listen"):
+        tasks = [asyncio.create_task(loop.run(leadership), name=loop.name) for loop in loops]
+        stopping = asyncio.create_task(stop.wait())
+        # A loop never ends by itself; if a defect ends one, the process ends with it and says so.
+        await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        for task in (stopping, *tasks):
+            task.cancel()
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+    await leadership.close()
+    for error in ended:
+        if isinstance(error, Exception):
+            raise error

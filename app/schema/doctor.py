@@ -1,0 +1,209 @@
+"""Looks a live installation over; every finding comes with the line that mends it. Changes nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from alembic.script import ScriptDirectory
+from psycopg import Connection
+
+from app.schema import harden
+from app.schema.grants import live_grants, read_page
+from app.schema.migrate import alembic_config, become_owner
+from app.schema.roles import OWNER, SCHEMAS, role_name, with_prefix
+from app.schema.sqlfiles import SqlFile, read_contract, read_grants
+
+MIGRATE = "onewriter migrate"
+OLDEST = 150_000
+# How long NOTIFY may take before LISTEN counts as deaf.
+_PATIENCE = 2.0
+_BODY = re.compile(r"\bas\s+(\$\w*\$)(.*)\1", re.IGNORECASE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Finding:
+    problem: str
+    mend: str
+
+
+def examine(admin_dsn: str, *, server_dsn: str | None = None, role_prefix: str = "onewriter") -> list[Finding]:
+    """Every finding; an empty list is a clean bill. `server_dsn` is also tried for LISTEN."""
+    with psycopg.connect(admin_dsn, autocommit=True) as conn:
+        if not _installed(conn, role_prefix):
+            return [Finding("onewriter is not installed in this database", MIGRATE)]
+        become_owner(conn, role_prefix)
+        findings = [finding for check in CHECKS for finding in check(conn, role_prefix)]
+        if server_dsn is not None:
+            findings += listen_works(conn, server_dsn)
+    return findings
+
+
+def migration_head(conn: Connection[Any], _prefix: str) -> Iterator[Finding]:
+    head = ScriptDirectory.from_config(alembic_config()).get_current_head()
+    current = _column(conn, "select version_num from jobs.alembic_version")
+    if current != [head]:
+        yield Finding(f"the schema is at {', '.join(current) or 'no revision'}, this program wants {head}", MIGRATE)
+
+
+def contract_drift(conn: Connection[Any], prefix: str) -> Iterator[Finding]:
+    files = {file.qualified: file for file in read_contract()}
+    views = _column(
+        conn,
+        """select relnamespace::regnamespace || '.' || relname from pg_class
+           where relkind = 'v' and relnamespace = any(%s::text[]::regnamespace[])""",
+    )
+    live = conn.execute(
+        """select pronamespace::regnamespace || '.' || proname, prosrc, prosecdef from pg_proc
+           where pronamespace = any(%s::text[]::regnamespace[]) order by 1""",
+        [list(SCHEMAS)],
+    ).fetchall()
+    present = {name for name, *_ in live} | set(views)
+    for name in sorted(files.keys() ^ present):
+        yield Finding(f"{name} is {'missing' if name in files else 'in no file of sql/'}", MIGRATE)
+    for name, source, definer in live:
+        if name in files and not _same(files[name], source, definer, prefix):
+            yield Finding(f"{name} is not what sql/ says", MIGRATE)
+
+
+def grant_drift(conn: Connection[Any], prefix: str) -> Iterator[Finding]:
+    page, live = read_page(with_prefix(read_grants(), prefix)), live_grants(conn)
+    for grant in sorted(page - live):
+        yield Finding(f"{grant.role} lacks {grant.privilege} on {grant.name}", MIGRATE)
+    for grant in sorted(live - page):
+        yield Finding(f"{grant.role} has {grant.privilege} on {grant.name}, which no line grants", grant.revoke())
+
+
+def pinned_paths(conn: Connection[Any], _prefix: str) -> Iterator[Finding]:
+    names = _column(
+        conn,
+        """select oid::regprocedure::text from pg_proc p
+           where prosecdef and pronamespace = any(%s::text[]::regnamespace[])
+             and not exists (select from unnest(proconfig) c where c ~ '^search_path=pg_catalog,.*pg_temp$') order by 1""",
+    )
+    for name in names:
+        yield Finding(f"{name} runs as its owner without a pinned search_path", MIGRATE)
+
+
+def owned_by_us(conn: Connection[Any], prefix: str) -> Iterator[Finding]:
+    owner = role_name(OWNER, prefix)
+    rows = conn.execute(
+        """select oid::regclass::text from pg_class
+           where relnamespace = any(%s::text[]::regnamespace[]) and relkind in ('r', 'v', 'S') and relowner <> %s::regrole
+           order by 1""",
+        [list(SCHEMAS), owner],
+    )
+    for (name,) in rows.fetchall():
+        yield Finding(f"{name} does not belong to {owner}", f"alter table {name} owner to {owner};")
+
+
+def writing_logins(conn: Connection[Any], _prefix: str) -> Iterator[Finding]:
+    """Superusers aside, no login may write a table of ours (the migrator has to SET ROLE first)."""
+    rows = conn.execute(
+        """select quote_ident(r.rolname), min(c.oid::regclass::text) from pg_roles r, pg_class c
+           where r.rolcanlogin and not r.rolsuper and c.relkind in ('r', 'p')
+             and c.relnamespace = any(%s::text[]::regnamespace[])
+             and has_table_privilege(r.oid, c.oid, 'insert, update, delete, truncate')
+           group by 1 order by 1""",
+        [list(SCHEMAS)],
+    )
+    for login, table in rows.fetchall():
+        yield Finding(f"{login} may write {table}", f"alter role {login} noinherit; -- or revoke what it is a member of")
+
+
+def writing_workers(conn: Connection[Any], prefix: str) -> Iterator[Finding]:
+    rows = conn.execute(
+        """select quote_ident(r.rolname), w from pg_roles r, jobs.write_rights(r.rolname) w
+           where r.rolcanlogin and not r.rolsuper and pg_has_role(r.oid, %s, 'member') order by 1, 2""",
+        [role_name("worker", prefix)],
+    )
+    for login, right in rows.fetchall():
+        mend = f"onewriter logins create NAME --as worker   # and take {role_name('worker', prefix)} from {login}"
+        yield Finding(f"the worker login {login} could write: {right}", mend)
+
+
+def orphaned_jobs(conn: Connection[Any], _prefix: str) -> Iterator[Finding]:
+    (count,) = _column(
+        conn,
+        """select count(*) from procrastinate.procrastinate_jobs j
+           left join jobs.session s on s.id = j.worker_id and s.lost_at is null and s.closed_at is null
+           where j.status = 'doing' and (s.id is null or s.expires_at < clock_timestamp() - interval '1 min')""",
+    )
+    if count:
+        yield Finding(f"{count} running jobs have no live worker", "onewriter scheduler   # is it running?")
+
+
+def rescue_can_end_backends(conn: Connection[Any], prefix: str) -> Iterator[Finding]:
+    owner = role_name(OWNER, prefix)
+    if _column(conn, f"select pg_has_role('{owner}', 'pg_signal_backend', 'usage')") == [False]:
+        problem = "rescue can't end a worker's backend that stopped reading"
+        yield Finding(problem, f"grant pg_signal_backend to {owner};")
+
+
+def hardened(conn: Connection[Any], prefix: str) -> Iterator[Finding]:
+    steps = harden.plan(conn, role_prefix=prefix)
+    if steps:
+        yield Finding(f"PUBLIC still may: {'; '.join(step.reason for step in steps)}", "onewriter harden")
+
+
+def other_databases(conn: Connection[Any], prefix: str) -> Iterator[Finding]:
+    for name, _ in harden.open_databases(conn):
+        if name != conn.info.dbname:
+            line = f"host {name} +{role_name('worker', prefix)} all reject"
+            mend = f"onewriter harden --cluster   # or a line in pg_hba.conf: {line}"
+            yield Finding(f"a worker's login may connect to the database {name}", mend)
+
+
+def server_version(conn: Connection[Any], _prefix: str) -> Iterator[Finding]:
+    if conn.info.server_version < OLDEST:
+        yield Finding(f"PostgreSQL {conn.info.server_version} is too old", "upgrade the server to 15 or later")
+
+
+def listen_works(conn: Connection[Any], server_dsn: str) -> list[Finding]:
+    """A pooler in transaction mode accepts LISTEN and delivers nothing."""
+    with psycopg.connect(server_dsn, autocommit=True) as listener:
+        listener.execute("listen ow_doctor")
+        conn.execute("notify ow_doctor")
+        if any(True for _ in listener.notifies(timeout=_PATIENCE, stop_after=1)):
+            return []
+    mend = "point ONEWRITER_DATABASE_URL at the server itself, not at a pooler in transaction mode"
+    return [Finding("LISTEN on the server's login hears nothing", mend)]
+
+
+CHECKS: tuple[Callable[[Connection[Any], str], Iterator[Finding]], ...] = (
+    server_version,
+    migration_head,
+    contract_drift,
+    grant_drift,
+    pinned_paths,
+    owned_by_us,
+    writing_logins,
+    writing_workers,
+    rescue_can_end_backends,
+    orphaned_jobs,
+    hardened,
+    other_databases,
+)
+
+
+def _same(file: SqlFile, source: str, definer: bool, prefix: str) -> bool:
+    text = with_prefix(file.text, prefix)
+    body = _BODY.search(text)
+    wants_definer = re.search(r"\bsecurity\s+definer\b", text, re.IGNORECASE) is not None
+    return body is not None and body[2] == source and wants_definer == definer
+
+
+def _installed(conn: Connection[Any], prefix: str) -> bool:
+    found = conn.execute(
+        "select to_regrole(%s) is not null and to_regclass('jobs.alembic_version') is not null",
+        [role_name(OWNER, prefix)],
+    ).fetchone()
+    return bool(found and found[0])
+
+
+def _column(conn: Connection[Any], query: str) -> list[Any]:
+    """The first column; `%s`, where it stands, is our schemas."""
+    return [row[0] for row in conn.execute(query.encode(), [list(SCHEMAS)] if "%s" in query else None)]

@@ -1,0 +1,105 @@
+"""`python -m worker.catalogue`: the tasks of this worker as JSON on stdout, without a database."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import logging
+import sys
+from collections import defaultdict
+from typing import Any
+
+from procrastinate.retry import RetryStrategy
+from procrastinate.tasks import Task
+
+from worker.app import App
+from worker.arguments import arguments_schema
+from worker.errors import Refused
+from worker.timeouts import task_timeout
+
+AnyTask = Task[..., Any, ...]
+
+
+def catalogue(app: App) -> dict[str, Any]:
+    """{"catalogue": 1, "tasks": [...]}, ordered by name; Procrastinate's own tasks are left out."""
+    app.perform_import_paths()
+    names: defaultdict[AnyTask, set[str]] = defaultdict(set)
+    for name, task in app.tasks.items():
+        names[task].add(name)
+    crons = _crons(app)
+    entries = [
+        _entry(task, known - {task.name}, crons.get(task.name, []))
+        for task, known in names.items()
+        if task.func.__module__ != "procrastinate.builtin_tasks"
+    ]
+    return {"catalogue": 1, "tasks": sorted(entries, key=lambda entry: str(entry["name"]))}
+
+
+def max_attempts(task: AnyTask) -> int | None:
+    """Runs in all: stock's RetryStrategy(n) means n + 1; no retry 1; endless or unknowable None."""
+    strategy = task.retry_strategy
+    if strategy is None:
+        return 1
+    if isinstance(strategy, RetryStrategy) and strategy.max_attempts:
+        return strategy.max_attempts + 1
+    return None
+
+
+def _entry(task: AnyTask, other_names: set[str], crons: list[str]) -> dict[str, Any]:
+    return {
+        "name": task.name,
+        "queue": task.queue,
+        "priority": task.priority,
+        "lock": task.lock,
+        "queueing_lock": task.queueing_lock,
+        "description": _description(task),
+        "schema": arguments_schema(task.func, skip_first=task.pass_context),
+        "retry": _retry(task),
+        "max_attempts": max_attempts(task),
+        "timeout": task_timeout(task),
+        "periodic": crons,
+        "aliases": sorted(other_names),
+    }
+
+
+def _description(task: AnyTask) -> str | None:
+    return inspect.getdoc(task.func)
+
+
+def _retry(task: AnyTask) -> dict[str, Any] | None:
+    strategy = task.retry_strategy
+    if strategy is None:
+        return None
+    if type(strategy) is RetryStrategy:
+        return {
+            "max_attempts": strategy.max_attempts,
+            "wait": strategy.wait,
+            "linear_wait": strategy.linear_wait,
+            "exponential_wait": strategy.exponential_wait,
+        }
+    return {"strategy": f"{type(strategy).__module__}.{type(strategy).__qualname__}"}
+
+
+def _crons(app: App) -> dict[str, list[str]]:
+    crons: defaultdict[str, list[str]] = defaultdict(list)
+    for periodic in app.periodic_registry.periodic_tasks.values():
+        crons[periodic.task.name].append(periodic.cron)
+    return crons
+
+
+def main() -> int:
+    """Exit 2 with one sentence when a task module cannot be loaded."""
+    logging.disable(logging.WARNING)
+    from worker.main import app  # noqa: PLC0415 (importing it logs, which must be off by then)
+
+    try:
+        document = catalogue(app)
+    except Refused as refused:
+        print(refused, file=sys.stderr)
+        return 2
+    print(json.dumps(document, indent=2, ensure_ascii=False))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

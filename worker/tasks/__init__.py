@@ -1,0 +1,1 @@
+"""Built-in tasks: `http.request`, `sleep`, `echo`."""
