@@ -1,4 +1,3 @@
-# ruff: noqa: N818 (the classes have the words of the problems they are)
 """Every error onewriter raises on purpose, and the one table that says what each means outside.
 
 OnewriterError

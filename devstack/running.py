@@ -59,10 +59,10 @@ def start_scheduler(stack: Stack) -> str:
 
 
 def start_worker(stack: Stack) -> str:
-    """It may fetch from the stack's own API, a private address, and from no other."""
+    """It may fetch from this machine, so that the first job has something to fetch without a network."""
     environment = stack.environment(
         "ONEWRITER_WORKER_DATABASE_URL",
-        ONEWRITER_HTTP_ALLOW_PRIVATE=f"127.0.0.1:{stack.state.port('api')}",
+        ONEWRITER_HTTP_ALLOW_PRIVATE="127.0.0.1",
     )
     command = (program("procrastinate"), "--app=worker.main.app", "worker", "-c", str(SLOTS))
     process = Background(stack.state, "worker", command, environment, ("worker",))

@@ -67,7 +67,8 @@ def first_job(api: Api) -> Iterator[str]:
     # A worker that was killed just now still owns a session: its lease has to end before the next one claims.
     outcome = api.get(f"/v1/jobs/{job['id']}/result?wait=30", timeout=40)
     if outcome.get("status") != "succeeded":
-        raise Stop(f"the first job is {outcome.get('status')} ({outcome.get('error')}): ./dev logs worker")
+        error = str(outcome.get("error") or "no error").splitlines()[0]
+        raise Stop(f"the first job is {outcome.get('status')} ({error}): ./dev logs worker")
     yield INDENT + describe(api.get(f"/v1/jobs/{job['id']}"), outcome["result"], queued)
 
 

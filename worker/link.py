@@ -293,4 +293,4 @@ class Link(threading.Thread):
 
 
 def _jitter(least: float, most: float) -> float:
-    return random.uniform(least, most)  # noqa: S311 (spreads retries, hides nothing)
+    return random.uniform(least, most)

@@ -17,4 +17,4 @@ class Backoff:
     def next(self) -> float:
         """Seconds to wait before the next try."""
         pause, self._pause = self._pause, min(self._pause * 2, self._longest)
-        return pause * random.uniform(0.5, 1.5)  # noqa: S311 (jitter, not a secret)
+        return pause * random.uniform(0.5, 1.5)

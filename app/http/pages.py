@@ -19,7 +19,7 @@ _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8">
 body{{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto}}
 code,pre{{font:14px/1.4 ui-monospace,monospace;background:#f4f4f4;border-radius:4px;padding:.1em .3em}}
 pre{{padding:1em;overflow:auto}} table{{border-collapse:collapse}} td{{padding:.3em .8em;
-border-bottom:1px solid #ddd;vertical-align:top}} summary{{cursor:pointer;padding:.3em 0}} b{{font-weight:600}}
+border-bottom:1px solid #ddd;vertical-align:top}} summary{{cursor:pointer;padding:.3em 0}}
 </style><h1>{title}</h1>{body}</html>"""
 
 

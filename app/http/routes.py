@@ -50,7 +50,8 @@ JOBS = (
     ),
     Route(
         method="GET", path="/v1/jobs/{job_id}/attempts", handler=reading.attempts,
-        summary="The runs that ended", scope=READ, answers=[Answer(status=200, says="attempts", body=bodies.Attempts)],
+        summary="The runs that ended", scope=READ,
+        answers=[Answer(status=200, says="attempts", body=bodies.Attempts)],
         errors=[JobNotFound],
     ),
     Route(
@@ -101,7 +102,8 @@ TASKS = (
     ),
     Route(
         method="GET", path="/v1/tasks/{name}", handler=reading.task,
-        summary="One task, with its arguments' schema", scope=READ, answers=[Answer(status=200, says="the task", body=Task)],
+        summary="One task, with its arguments' schema", scope=READ,
+        answers=[Answer(status=200, says="the task", body=Task)],
         errors=[NotFound],
     ),
 )  # fmt: skip

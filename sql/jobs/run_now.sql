@@ -11,6 +11,7 @@ declare
     _job constant procrastinate_jobs := jobs.locked_job(_job_id);
     _status constant text := jobs.status_of(_job.status, _job.gate);
     _added record;
+    _id bigint := _job_id;
 begin
     if coalesce(btrim(_reason), '') = '' then
         perform jobs.fail_with('OWV01', 'run-now needs a reason', '{"field": "reason", "message": "is mandatory"}');
@@ -22,7 +23,6 @@ begin
            set gate = case when j.lock is null then 0 else 1 end, due_at = j.scheduled_at, scheduled_at = null
          where j.id = _job_id and j.status = 'todo';
         insert into jobs.job_event (job_id, type, actor, reason) values (_job_id, 'run_now', _actor, _reason);
-        _added := row(array[_job_id], null::integer[]);
     else
         select a.ids, a.missing into _added from jobs.add(jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
             'task', _job.task_name, 'queue', _job.queue_name, 'priority', _job.priority, 'lock', _job.lock,
@@ -36,10 +36,11 @@ begin
                 (select o.id from procrastinate_jobs as o
                   where o.status = 'todo' and o.queueing_lock = _job.queueing_lock)));
         end if;
+        _id := _added.ids[1];
     end if;
     perform jobs.record_audit(_actor, 'jobs.run_now', format('job %s', _job_id), _reason,
-                              jsonb_build_object('job_id', _added.ids[1], 'request_id', _request_id));
-    return json_build_object('job_id', _added.ids[1], 'created', _status <> 'scheduled',
+                              jsonb_build_object('job_id', _id, 'request_id', _request_id));
+    return json_build_object('job_id', _id, 'created', _status <> 'scheduled',
                              'wake', array['ow_job'] || jobs.channels(array[_job.queue_name]));
 end
 $$;

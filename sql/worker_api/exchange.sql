@@ -8,7 +8,7 @@ create or replace function worker_api.exchange(
     _want integer, _free integer, _alone boolean, _floor text) returns text
     language plpgsql security definer
     set search_path = pg_catalog, procrastinate, jobs, pg_temp
-    set jit = off
+    set enable_bitmapscan = off set jit = off
 as $$
 declare
     _s jobs.session;

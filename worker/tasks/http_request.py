@@ -69,7 +69,7 @@ async def request(
     params: dict[str, str] | None = None,
     json: Any = None,
     body: str | None = None,
-    timeout: float = 30.0,  # noqa: ASYNC109 (an argument of the job)
+    timeout: float = 30.0,
     raise_for_status: bool = False,
 ) -> dict[str, Any]:
     """Sends one HTTP request; returns status, url, headers and json, body or body_base64.
