@@ -2,8 +2,15 @@
 
 import http.client
 import json
+import time
 from dataclasses import dataclass
 from typing import Any
+
+RETRY_SECONDS = 15
+
+
+class Unavailable(OSError):
+    """503: the same request may succeed in a moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +43,20 @@ class Api:
         return self._json("GET", path, None, timeout)
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        return self._json("POST", path, body, 10)
+        """A 503 is repeated for a while: after a restart of the database the API is on its way back."""
+        end = time.monotonic() + RETRY_SECONDS
+        while True:
+            try:
+                return self._json("POST", path, body, 10)
+            except Unavailable:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.2)
 
     def _json(self, method: str, path: str, body: dict[str, Any] | None, timeout: float) -> dict[str, Any]:
         status, text = self._request(method, path, body, timeout)
+        if status == 503:
+            raise Unavailable(f"{method} {path} answered 503: {text[:300]}")
         if status >= 400:
             raise OSError(f"{method} {path} answered {status}: {text[:300]}")
         answer = json.loads(text)

@@ -1,5 +1,6 @@
 """./dev up: every step says in one line what it found or did, and the last one is a real job."""
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -78,7 +79,8 @@ def describe(job: dict[str, Any], result: dict[str, Any], queued: float) -> str:
         datetime.fromisoformat(job[f"{verb}_at"]) for verb in ("created", "started", "finished")
     )
     waited, ran = (started - created).total_seconds(), (finished - started).total_seconds()
-    size = len(str(result.get("body", "")).encode()) / 1000
+    body = result["json"] if "json" in result else result.get("body", "")
+    size = len(body if isinstance(body, str) else json.dumps(body, separators=(",", ":"))) / 1000
     outcome = f"{result.get('status')} {'OK' if result.get('status') == 200 else ''}, {size:.0f} kB"
     began = f"queued {milliseconds(queued)} · started +{milliseconds(waited)}"
     return f"{began} · {outcome} · done +{milliseconds(ran)}"

@@ -14,6 +14,19 @@ from app.schema.paths import SQL
 from app.schema.roles import BUNDLES, OWNER, SCHEMAS, role_name, with_prefix
 from app.schema.sqlfiles import in_view_order, read_contract, read_grants
 
+_DROP_UNKNOWN = """
+-- What Procrastinate's migrations made and no file of ours defines.
+do $do$
+declare
+    f record;
+begin
+    for f in select p.oid::regprocedure as name from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+              where n.nspname = 'procrastinate' and n.nspname || '.' || p.proname <> all (array[%s])
+    loop
+        execute format('drop routine %%s', f.name);
+    end loop;
+end $do$;"""
+
 
 def script(role_prefix: str = "onewriter", folder: Path = SQL) -> str:
     """What `migrate` runs on an empty database, to read before it runs."""
@@ -25,7 +38,9 @@ def _roles() -> Iterator[str]:
     owner = role_name(OWNER, "onewriter")
     yield from (f"create role {role_name(bundle, 'onewriter')} nologin;" for bundle in BUNDLES)
     yield f"grant pg_signal_backend to {owner};"
-    yield from (f"create schema {schema} authorization {owner};" for schema in SCHEMAS)
+    for schema, comment in SCHEMAS.items():
+        yield f"create schema {schema} authorization {owner};"
+        yield f"comment on schema {schema} is {sql.Literal(comment).as_string(None)};"
     yield f"set role {owner};"
     yield f"alter default privileges for role {owner} revoke execute on functions from public;\n"
 
@@ -46,4 +61,5 @@ def _contract(folder: Path) -> Iterator[str]:
         kind = "view" if file.is_view else "function"
         comment = sql.Literal(file.comment).as_string(None)
         yield f"comment on {kind} {file.qualified} is {comment};"
+    yield _DROP_UNKNOWN % ", ".join(f"'{file.qualified}'" for file in files)
     yield f"\n{read_grants(folder).strip()}\ncommit;"

@@ -61,10 +61,12 @@ def ensure_schemas(conn: Connection[Any], prefix: str) -> None:
     """Creates the missing schemas in the owner's name; needs CREATE on the database only if one is missing."""
     owner = sql.Identifier(role_name(OWNER, prefix))
     present = {name for (name,) in conn.execute("select nspname from pg_namespace")}
-    for name in SCHEMAS:
+    for name, comment in SCHEMAS.items():
         if name not in present:
             create = sql.SQL("create schema {} authorization {}").format(sql.Identifier(name), owner)
             repeat_on_race(lambda create=create: conn.execute(create))  # type: ignore[misc]
+            note = sql.SQL("comment on schema {} is {}").format(sql.Identifier(name), sql.Literal(comment))
+            repeat_on_race(lambda note=note: conn.execute(note))  # type: ignore[misc]
 
 
 def close_to_public(conn: Connection[Any], prefix: str) -> None:

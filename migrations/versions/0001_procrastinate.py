@@ -17,6 +17,7 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+MARK = "Procrastinate''s tables, extended by onewriter; upstream migrations up to"
 LAST = "03.04.00_50_post_add_retry_failed_job_procedure.sql"
 
 
@@ -59,7 +60,7 @@ def downgrade() -> None:
             end loop;
         end $$"""
     )
-    op.execute("comment on schema procrastinate is null")
+    op.execute("comment on schema procrastinate is 'Procrastinate''s tables, extended by onewriter'")
 
 
 def _run_files(conn: Connection[TupleRow]) -> None:
@@ -70,7 +71,7 @@ def _run_files(conn: Connection[TupleRow]) -> None:
                 conn.execute("set local search_path = procrastinate")
                 conn.execute(text.encode())  # no parameters: one message may hold many statements
                 # The mark commits with the file, so that a killed run goes on where it stopped.
-                conn.execute(f"comment on schema procrastinate is 'upstream migrations up to {name}'".encode())
+                conn.execute(f"comment on schema procrastinate is '{MARK} {name}'".encode())
 
 
 def _applied(conn: Connection[TupleRow]) -> str:

@@ -78,7 +78,7 @@ begin
             _wake := _wake || 'ow_job'::text;
         end if;
         if _claimed < _want then
-            _extra := _extra || ',"due":' || coalesce(jobs.next_due(_s.queues)::text, 'null');
+            _extra := _extra || ',"due":' || coalesce(jobs.next_due(_session, _s.queues)::text, 'null');
         end if;
         if not _alone and exists (
             select from procrastinate_jobs as j

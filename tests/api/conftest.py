@@ -122,11 +122,11 @@ class Api:
 
 @pytest.fixture
 async def api(db: Database) -> AsyncIterator[Api]:
-    async with running(db) as api:
+    async with Running(db) as api:
         yield api
 
 
-class running:
+class Running:
     """The API as a context: `async with running(db, enqueue_backlog=1) as api`."""
 
     def __init__(self, db: Database, **settings: Any) -> None:
@@ -136,7 +136,9 @@ class running:
         self._http = ClientSession()
 
     async def __aenter__(self) -> Api:
-        await self._server.start_server(handler_cancellation=True, shutdown_timeout=1.0)
+        await self._server.start_server(
+            shutdown_timeout=1.0
+        )  # cancels handlers on disconnect, as `serve` does
         services = self._server.app[SERVICES]
         await services.listener.wait_alive()
         api = Api(self._db, self._server, self._http, "", services)

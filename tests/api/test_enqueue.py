@@ -4,10 +4,11 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import psycopg
+import msgspec
 import pytest
 
-from tests.api.conftest import Api, running
+from app.commands.jobs_in import JobIn
+from tests.api.conftest import Api, Running
 from tests.support.cluster import Database
 
 
@@ -113,10 +114,8 @@ async def test_concurrent_requests_share_flushes(api: Api, monkeypatch: pytest.M
 
 
 async def test_a_cancelled_request_leaves_the_flush_alone(api: Api) -> None:
-    from app.commands.jobs_in import JobIn  # noqa: PLC0415
-
     def submit(n: int) -> asyncio.Task[Any]:
-        job = JobIn(task="echo", queue="default", args=__import__("msgspec").Raw(b"{}"), key=f"k{n}")
+        job = JobIn(task="echo", queue="default", args=msgspec.Raw(b"{}"), key=f"k{n}")
         return asyncio.ensure_future(api.app_services.enqueuer.submit(job))
 
     tasks = [submit(n) for n in range(10)]
@@ -206,7 +205,7 @@ async def test_expired_before_due_is_refused(api: Api) -> None:
 
 
 async def test_full_backlog_says_so(db: Database) -> None:
-    async with running(db, enqueue_backlog=1) as api:
+    async with Running(db, enqueue_backlog=1) as api:
         replies = await asyncio.gather(*(api.post("/v1/jobs", {"task": "echo"}) for _ in range(60)))
         refused = [r for r in replies if r.status != 201]
         assert refused
@@ -245,4 +244,3 @@ def _cut(db: Database) -> None:
             " where application_name = 'onewriter enqueue' and datname = current_database()"
         )
         assert cursor.fetchall()
-    assert not isinstance(admin, psycopg.AsyncConnection)
