@@ -3,7 +3,7 @@
 import select
 from time import monotonic
 
-from psycopg import AsyncRawCursor, pq
+from psycopg import AsyncRawCursor
 
 from app.database.pool import Connection, connect
 
@@ -43,11 +43,7 @@ class Lane:
 
 
 def _hung_up(conn: Connection) -> bool:
-    """Whether the server said goodbye meanwhile: nothing else makes an idle connection readable."""
-    if not select.select([conn.fileno()], [], [], 0)[0]:
-        return False
-    try:
-        conn.pgconn.consume_input()
-    except Exception:  # noqa: BLE001 (whatever it is, the connection is not to be used)
-        return True
-    return conn.pgconn.status != pq.ConnStatus.OK
+    """Whether the server has said something meanwhile, which to an idle connection is mostly goodbye."""
+    poll = select.poll()
+    poll.register(conn.fileno(), select.POLLIN)
+    return bool(poll.poll(0))

@@ -73,7 +73,7 @@ def field_error(exc: msgspec.ValidationError) -> FieldError:
 
 def _sharpen(body: bytes, exc: msgspec.ValidationError) -> Invalid:
     error = field_error(exc)
-    if error.field == "body":  # a number out of range is told without its place
+    if error.field == "body" or "[...]" in error.field:  # a number out of range: the place is not told
         error = _first_fault(body, DEPTH + ENVELOPE) or error
     return _invalid(error)
 

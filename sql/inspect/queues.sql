@@ -1,18 +1,23 @@
--- inspect.queues: each queue's backlog, age, pace of the last minute and whether it is paused.
+-- inspect.queues: each queue's backlog and age, what runs, what ended lately, and whether it is paused.
 create view inspect.queues as
-select q.name as queue, w.ready, w.waiting, w.scheduled, r.running, f.failed_today, w.oldest_ready, w.next_scheduled,
-       f.ended_last_minute, q.paused_at, q.paused_by, q.pause_reason
+with waiting as (
+    select j.queue_name, count(*) filter (where j.gate < 2) as ready, count(*) filter (where j.gate = 3) as waiting,
+           count(*) filter (where j.gate = 2) as scheduled,
+           min(j.created_at) filter (where j.gate < 2) as oldest_ready, min(j.scheduled_at) as next_scheduled
+      from procrastinate.procrastinate_jobs as j where j.status = 'todo' group by 1
+), running as (
+    select j.queue_name, count(*) as running from procrastinate.procrastinate_jobs as j where j.status = 'doing' group by 1
+), ended as (
+    select j.queue_name, count(*) filter (where a.status = 'failed') as failed_last_hour,
+           count(*) filter (where a.finished_at > now() - interval '1 minute') as ended_last_minute
+      from jobs.attempt as a join procrastinate.procrastinate_jobs as j on j.id = a.job_id
+     where a.finished_at > now() - interval '1 hour' group by 1
+)
+select q.name as queue, coalesce(w.ready, 0) as ready, coalesce(w.waiting, 0) as waiting,
+       coalesce(w.scheduled, 0) as scheduled, coalesce(r.running, 0) as running,
+       coalesce(e.failed_last_hour, 0) as failed_last_hour, coalesce(e.ended_last_minute, 0) as ended_last_minute,
+       w.oldest_ready, w.next_scheduled, q.paused_at, q.paused_by, q.pause_reason
   from jobs.queue as q
-  left join lateral (
-       select count(*) filter (where j.gate < 2) as ready, count(*) filter (where j.gate = 3) as waiting,
-              count(*) filter (where j.gate = 2) as scheduled,
-              min(j.created_at) filter (where j.gate < 2) as oldest_ready, min(j.scheduled_at) as next_scheduled
-         from procrastinate.procrastinate_jobs as j where j.status = 'todo' and j.queue_name = q.name) as w on true
-  left join lateral (
-       select count(*) as running from procrastinate.procrastinate_jobs as j
-        where j.status = 'doing' and j.queue_name = q.name) as r on true
-  left join lateral (
-       select count(*) filter (where a.status = 'failed') as failed_today,
-              count(*) filter (where a.finished_at > now() - interval '1 minute') as ended_last_minute
-         from jobs.attempt as a join procrastinate.procrastinate_jobs as j on j.id = a.job_id
-        where a.finished_at > now() - interval '1 day' and j.queue_name = q.name) as f on true;
+  left join waiting as w on w.queue_name = q.name
+  left join running as r on r.queue_name = q.name
+  left join ended as e on e.queue_name = q.name;

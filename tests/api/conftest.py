@@ -1,8 +1,8 @@
 """A running API on a database of the test's own, with a catalogue and keys."""
 
 import json
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -52,7 +52,7 @@ class Reply:
 
     status: int
     body: Any
-    headers: dict[str, str]
+    headers: Mapping[str, str]
 
     @property
     def slug(self) -> str:
@@ -74,8 +74,7 @@ class Api:
     server: TestServer
     http: ClientSession
     key: str
-    app_services: Services
-    tokens: dict[str, str] = field(default_factory=dict)
+    services: Services
 
     async def call(
         self, method: str, path: str, body: Any = None, *, key: str | None = "", **headers: str
@@ -92,8 +91,8 @@ class Api:
             headers=sent,
         ) as answer:
             text = await answer.read()
-            is_json = "json" in answer.headers.get("Content-Type", "")
-            return Reply(answer.status, json.loads(text) if is_json else text, dict(answer.headers))
+            is_json = text and "json" in answer.headers.get("Content-Type", "")
+            return Reply(answer.status, json.loads(text) if is_json else text, answer.headers)
 
     async def get(self, path: str, **options: Any) -> Reply:
         return await self.call("GET", path, **options)
@@ -107,7 +106,7 @@ class Api:
         return int(reply.body["id"])
 
     async def make_key(self, name: str, *scopes: str, **limits: Any) -> str:
-        async with self.app_services.connection() as conn:
+        async with self.services.connection() as conn:
             return (await create_key(conn, name=name, scopes=scopes, actor="tests", **limits)).token
 
     async def notify(self, *channels: str) -> None:

@@ -92,7 +92,7 @@ async def test_what_is_at_the_limit_is_taken(api: Api) -> None:
     assert (await api.post("/v1/jobs", body)).status == 201
     escaped = b'{"task":"echo","args":{"x":"\\\\u0000 is text"}}'
     assert (await api.post("/v1/jobs", escaped)).status == 201
-    names = {name: "n" * 128 for name in ("queue", "lock", "queueing_lock", "key")}
+    names = dict.fromkeys(("queue", "lock", "queueing_lock", "key"), "n" * 128)
     assert (await api.post("/v1/jobs", {"task": "echo", **names})).status == 201
 
 

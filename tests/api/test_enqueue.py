@@ -100,7 +100,7 @@ async def test_what_only_the_database_refuses_fails_alone(api: Api) -> None:
 
 async def test_concurrent_requests_share_flushes(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
-    enqueuer = api.app_services.enqueuer
+    enqueuer = api.services.enqueuer
     call = enqueuer._call
 
     async def counted(lane: Any, batch: Any) -> Any:
@@ -116,7 +116,7 @@ async def test_concurrent_requests_share_flushes(api: Api, monkeypatch: pytest.M
 async def test_a_cancelled_request_leaves_the_flush_alone(api: Api) -> None:
     def submit(n: int) -> asyncio.Task[Any]:
         job = JobIn(task="echo", queue="default", args=msgspec.Raw(b"{}"), key=f"k{n}")
-        return asyncio.ensure_future(api.app_services.enqueuer.submit(job))
+        return asyncio.ensure_future(api.services.enqueuer.submit(job))
 
     tasks = [submit(n) for n in range(10)]
     await asyncio.sleep(0)

@@ -12,7 +12,7 @@ import pytest
 from devstack import binaries, identity, ports
 from devstack.accounts import can_enter, server_account
 from devstack.errors import Stop
-from devstack.postgres import Cluster, socket_folder
+from devstack.postgres import Cluster, socket_folder, wait_for
 from tests.support.cluster import Folder, cluster_at
 
 
@@ -63,6 +63,7 @@ def test_a_killed_server_starts_again(cluster: Cluster) -> None:
     pid = cluster.pid()
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
+    assert wait_for(lambda: identity.born(pid) is None, 10)
     assert answers(cluster.start(port))
 
 

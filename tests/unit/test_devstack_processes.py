@@ -10,6 +10,7 @@ import pytest
 
 from devstack import identity, processes
 from devstack.errors import Stop
+from devstack.postgres import wait_for
 from devstack.processes import Background
 from devstack.state import State
 
@@ -63,7 +64,9 @@ def test_another_environment_replaces_it(state: State) -> None:
 def test_a_killed_one_is_started_again(state: State) -> None:
     one = sleeper(state)
     one.ensure(lambda: is_up(one))
-    os.kill(pid(state), 9)
+    victim = pid(state)
+    os.kill(victim, 9)
+    assert wait_for(lambda: identity.born(victim) is None, 10)
     assert one.ensure(lambda: is_up(one)) == "started"
 
 

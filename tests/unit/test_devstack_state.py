@@ -65,7 +65,7 @@ def test_a_taken_port_is_passed_over() -> None:
 @pytest.mark.parametrize(
     "dsn",
     [
-        "postgresql://u:p%40:/w@127.0.0.1:5432/db",
+        "postgresql://u:p%40%3A%2Fw@127.0.0.1:5432/db",
         "host=/var/run/postgresql user=u dbname=db",
         "host=a,b port=1,2 user=u password='x y' dbname=db target_session_attrs=read-write",
         "postgresql://u@[::1]:5432/db?sslmode=require",

@@ -50,7 +50,8 @@ class Bench:
             self._server.execute(f'notify "{name}"')
 
     def job(self, job_id: int) -> dict[str, Any]:
-        row = self._admin.execute("select * from server_api.job where id = %s", (job_id,)).fetchone()
+        query = "select status, attempts, crashes, reason, error, queue from server_api.job where id = %s"
+        row = self._admin.execute(query, (job_id,)).fetchone()
         assert row is not None
         return row
 

@@ -22,7 +22,7 @@ def test_nineteen_bystanders_succeed(bench: Bench, tmp_path: Path) -> None:
     assert bench.outcome(poison) == ("failed", "lost")
     bench.drain("-c", "20")
     assert {bench.outcome(job) for job in others} == {("succeeded", "rested")}
-    assert bench.job(poison)["crashes"] == 3, bench.attempts(poison)
+    assert len(bench.attempts(poison)) == 3
 
 
 def test_a_suspect_waits_for_running_jobs_and_runs_alone(bench: Bench) -> None:
