@@ -170,7 +170,9 @@ class Cluster:
             if not wait_for(lambda: self.port() is not None or not identity.alive(pid, birth), STOP_SECONDS):
                 raise Stop(f"PostgreSQL (pid {pid}) neither starts nor stops: kill -9 {pid}, then ./dev up")
         if self.pid() is None:
-            (self.data / "postmaster.pid").unlink(missing_ok=True)
+            # Not left to PostgreSQL: it takes a zombie, or whoever has the pid now, for the old server.
+            for lock in (self.data / "postmaster.pid", *self.sockets.glob(".s.PGSQL.*")):
+                lock.unlink(missing_ok=True)
 
     def _pid_file(self) -> list[str]:
         try:

@@ -106,7 +106,8 @@ def writing_logins(conn: Connection[Any], _prefix: str) -> Iterator[Finding]:
         """select quote_ident(r.rolname), min(c.oid::regclass::text) from pg_roles r, pg_class c
            where r.rolcanlogin and not r.rolsuper and c.relkind in ('r', 'p')
              and c.relnamespace = any(%s::text[]::regnamespace[])
-             and has_table_privilege(r.oid, c.oid, 'insert, update, delete, truncate')
+             and (has_table_privilege(r.oid, c.oid, 'insert, update, delete, truncate')
+                  or has_any_column_privilege(r.oid, c.oid, 'insert, update'))
            group by 1 order by 1""",
         [list(SCHEMAS)],
     )

@@ -1,0 +1,244 @@
+"""The command line against a real database, through the logins that production uses."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from app.cli.main import run
+from tests.support.cluster import Database
+
+Cli = Callable[..., tuple[int, str, str]]
+CATALOGUE = {"catalogue": 1, "tasks": [{"name": "echo", "queue": "default", "schema": {"type": "object"}}]}
+
+
+@pytest.fixture
+def cli(db: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
+    """Runs a command line: (exit code, stdout, stderr)."""
+    monkeypatch.setenv("ONEWRITER_DATABASE_URL", db.dsn("server"))
+    monkeypatch.setenv("ONEWRITER_ADMIN_DATABASE_URL", db.dsn("admin"))
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = run(arguments)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture
+def published(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.json"
+    path.write_text(json.dumps(CATALOGUE))
+    assert cli("tasks", "publish", str(path), "--source", "here")[:2] == (0, "added    echo\n")
+
+
+def enqueue(db: Database, arguments: str = "") -> int:
+    with db.connect("producer") as conn:
+        row = conn.execute(f"select server_api.enqueue('echo' {arguments})".encode()).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def test_keys_are_printed_once_listed_and_revoked(cli: Cli) -> None:
+    code, key, _ = cli("keys", "create", "ci", "--scope", "jobs:read", "--scope", "jobs:write", "--queue", "r.*")
+    assert code == 0
+    assert key.startswith("ow_")
+    (listed,) = json.loads(cli("keys", "ls", "--json")[1])
+    assert (listed["scopes"], listed["queues"], listed["revoked_at"]) == (["jobs:read", "jobs:write"], ["r.*"], None)
+    assert key.startswith(listed["prefix"])
+    assert key.strip() not in json.dumps(listed)
+    assert cli("keys", "revoke", "ci")[0] == 0
+    assert json.loads(cli("keys", "ls", "--json")[1])[0]["revoked_at"]
+
+
+def test_a_taken_name_is_a_conflict_and_an_unknown_one_not_found(cli: Cli) -> None:
+    assert cli("keys", "create", "twice", "--scope", "admin")[0] == 0
+    assert cli("keys", "create", "twice", "--scope", "admin")[0] == 4
+    assert cli("keys", "revoke", "never")[0] == 3
+    assert cli("jobs", "show", "99999")[0] == 3
+    assert cli("queues", "pause", "never", "--reason", "x")[0] == 3
+
+
+def test_publishing_again_changes_nothing(cli: Cli, published: None, tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.json"
+    assert cli("tasks", "publish", str(path), "--source", "here")[2] == "1 unchanged\n"
+    assert [task["name"] for task in json.loads(cli("tasks", "ls", "--json")[1])] == ["echo"]
+    assert cli("tasks", "publish", str(path), "--source", "elsewhere")[0] == 4
+
+
+def test_a_file_that_is_no_catalogue_is_refused(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "other.json"
+    for text in ("", "[]", '{"catalogue": 2, "tasks": []}', '{"catalogue": 1}'):
+        path.write_text(text)
+        assert cli("tasks", "publish", str(path), "--source", "here")[0] == 2
+
+
+def test_a_job_is_shown_cancelled_and_retried(cli: Cli, db: Database, published: None) -> None:
+    job = str(enqueue(db))
+    (listed,) = json.loads(cli("jobs", "ls", "--status", "ready", "--json")[1])
+    assert str(listed["id"]) == job
+    assert json.loads(cli("jobs", "cancel", job, "--reason", "no", "--json")[1])["status"] == "cancelled"
+    assert cli("jobs", "cancel", job)[0] == 4
+    code, out, _ = cli("jobs", "show", job)
+    assert code == 0
+    assert "cancelled" in out
+    assert cli("jobs", "show", job, "--wait")[0] == 1
+    assert json.loads(cli("jobs", "retry", job, "--json")[1])["status"] == "ready"
+
+
+def test_a_scheduled_job_runs_now_and_the_audit_says_who(cli: Cli, db: Database, published: None) -> None:
+    job = enqueue(db, ", run_at => now() + interval '1 day'")
+    code, out, err = cli("jobs", "run-now", str(job), "--reason", "a call", "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["job_id"] == job
+    entry = json.loads(cli("audit", "ls", "--json")[1])[0]
+    assert (entry["action"], entry["reason"]) == ("jobs.run_now", "a call")
+    assert entry["actor"].startswith("cli:")
+
+
+def test_waiting_ends_with_the_job(cli: Cli, db: Database, published: None) -> None:
+    job = enqueue(db)
+    with db.connect("worker") as worker:
+        (session,) = worker.execute("select worker_api.open(null, 'w')").fetchone()  # type: ignore[misc]
+        call = "select worker_api.exchange(%s, %s, %s, null, null, null, %s, %s, true, null)::json"
+        identity = [session["session"], session["secret"]]
+        worker.execute(call, [*identity, None, 1, 1])
+        worker.execute(call, [*identity, json.dumps([[job, 1, "succeeded", {"a": 1}, None, None]]), 0, 0])
+    code, out, _ = cli("jobs", "show", str(job), "--wait", "--json")
+    assert code == 0
+    assert json.loads(out)["attempt_list"][0]["result"] == {"a": 1}
+
+
+def test_queues_are_paused_and_resumed(cli: Cli, db: Database, published: None) -> None:
+    enqueue(db)
+    assert cli("queues", "pause", "default", "--reason", "disk")[0] == 0
+    (queue,) = json.loads(cli("queues", "ls", "--json")[1])
+    assert (queue["name"], queue["pause_reason"]) == ("default", "disk")
+    assert cli("queues", "resume", "default", "--reason", "done")[0] == 0
+    assert json.loads(cli("queues", "ls", "--json")[1])[0]["paused_at"] is None
+
+
+@pytest.mark.pg15
+def test_a_dba_gets_a_login_that_reads_and_cannot_write(cli: Cli, db: Database) -> None:
+    name = f"dora_{os.getpid()}"
+    try:
+        code, password, _ = cli("dba", "create", name)
+        assert (code, password.count("\n")) == (0, 1)
+        assert cli("dba", "create", name)[0] == 4
+        dsn = db.dsn("dba").replace("onewriter_test_dba", name)
+        with psycopg.connect(dsn) as conn:
+            assert conn.execute("select * from queues").fetchall() == []
+        assert name in {login["name"] for login in json.loads(cli("logins", "ls", "--json")[1])}
+    finally:
+        assert cli("logins", "drop", name)[0] == 0
+    assert cli("logins", "drop", name)[0] == 3
+    assert cli("logins", "drop", "postgres")[0] == 3
+
+
+@pytest.mark.parametrize("name", ["Dora", "onewriter_worker", 'a"b', ""])
+def test_a_login_needs_a_plain_name(cli: Cli, name: str) -> None:
+    assert cli("logins", "create", name, "--as", "worker")[0] in {2, 4}
+
+
+def test_a_password_may_come_from_a_file(cli: Cli, db: Database, tmp_path: Path) -> None:
+    name, path = f"filed_{os.getpid()}", tmp_path / "password"
+    path.write_text("from a file\n")
+    try:
+        assert cli("logins", "create", name, "--as", "worker", "--password-file", str(path))[:2] == (0, "")
+    finally:
+        cli("logins", "drop", name)
+
+
+def test_migrate_and_harden_are_repeatable(cli: Cli) -> None:
+    assert cli("migrate")[0] == 0
+    assert cli("harden", "--yes")[2] == "nothing to do\n"
+    code, out, _ = cli("harden", "--undo", "--dry-run")
+    assert code == 0
+    assert "grant connect, temporary on database" in out
+    assert cli("harden", "--yes")[2] == "nothing to do\n"
+
+
+def test_harden_asks(cli: Cli, db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", _Answer("n\n"))
+    assert cli("harden", "--undo")[0] == 130
+    assert cli("harden", "--yes")[2] == "nothing to do\n"
+
+
+@pytest.mark.pg15
+def test_the_doctor_finds_each_wound_and_says_how_to_mend_it(cli: Cli, db: Database) -> None:
+    clean = findings(cli)
+    assert not [f for f in clean if "the database" not in f["problem"]], clean  # other databases of the cluster
+    with db.connect("admin") as conn:
+        for wound in WOUNDS:
+            conn.execute(wound.encode())
+    problems = {f["problem"]: f["mend"] for f in findings(cli) if f not in clean}
+    text = "\n".join(problems)
+    for said in (
+        "onewriter_worker has update on procrastinate.procrastinate_jobs.status",
+        "public has select on jobs.api_key",
+        "onewriter_dba lacks select on inspect.queues",
+        "the schema is at 0001",
+        "jobs.mask is not what sql/ says",
+        "jobs.loose is in no file of sql/",
+        "jobs.loose() runs as its owner without a pinned search_path",
+        "the worker login onewriter_test_worker could write",
+        "onewriter_test_worker may write procrastinate.procrastinate_jobs",
+        "1 running jobs have no live worker",
+    ):
+        assert said in text
+    revokes = [mend for mend in problems.values() if mend.startswith("revoke ")]
+    with db.connect("admin") as conn:
+        conn.execute("update jobs.alembic_version set version_num = '0002'")
+        for mend in revokes:
+            conn.execute(mend.encode())
+        conn.execute("delete from procrastinate.procrastinate_jobs")
+    assert cli("migrate")[0] == 0
+    assert findings(cli) == clean
+
+
+def test_the_doctor_knows_an_empty_database(cli: Cli, db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ONEWRITER_ADMIN_DATABASE_URL", db.server.dsn("postgres"))
+    (finding,) = findings(cli)
+    assert finding["mend"] == "onewriter migrate"
+
+
+WOUNDS = (
+    "grant update (status) on procrastinate.procrastinate_jobs to onewriter_worker",
+    "grant select on jobs.api_key to public",
+    "revoke select on inspect.queues from onewriter_dba",
+    "update jobs.alembic_version set version_num = '0001'",
+    "update pg_proc set prosrc = 'select null::jsonb' where oid = 'jobs.mask'::regproc",
+    "set role onewriter_api",
+    "create function jobs.loose() returns integer language sql security definer as 'select 1'",
+    "reset role",
+    """insert into procrastinate.procrastinate_jobs (queue_name, task_name, status, worker_id, gate)
+       values ('q', 't', 'doing', 77, 0)""",
+)
+
+
+class _Answer:
+    """Standard input with one line."""
+
+    def __init__(self, line: str) -> None:
+        self._line = line
+
+    def readline(self, *_: Any) -> str:
+        return self._line
+
+    def isatty(self) -> bool:
+        return False
+
+
+def findings(cli: Cli) -> list[dict[str, str]]:
+    code, out, _ = cli("doctor", "--json")
+    found: list[dict[str, str]] = json.loads(out)
+    assert code == (1 if found else 0)
+    return found
