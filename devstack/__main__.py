@@ -1,6 +1,7 @@
 """`python -m devstack COMMAND`, as ./dev calls it: every failure is one line that says what to do."""
 
 import fcntl
+import os
 import sys
 from contextlib import ExitStack
 
@@ -22,23 +23,34 @@ def main(arguments: list[str]) -> int:
     name, *rest = arguments or ["up"]
     if name not in COMMANDS:
         return complain(f"no command {name!r}; ./dev --help lists them", 2)
-    state = State(ROOT / ".dev")
     try:
-        with ExitStack() as held:
-            if name in ALONE:
-                state.make()
-                fcntl.flock(held.enter_context((state.folder / "stack.lock").open("w")), fcntl.LOCK_EX)
-            return int(COMMANDS[name](state, rest))
-    except Stop as stop:
-        return complain(str(stop))
-    except PermissionError as error:
-        return complain(f"{error.filename} is not yours: run as its owner, or ./dev reset as its owner")
-    except (OSError, psycopg.Error) as error:
-        return complain(
-            f"{str(error).strip().splitlines()[0]}: ./dev logs tells more, ./dev reset begins afresh"
-        )
+        return run(name, rest)
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; what is left of it must not fail at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (Stop, OSError, psycopg.Error) as error:
+        return complain(explain(error))
     except KeyboardInterrupt:
         return complain("interrupted; run it again to go on", 130)
+
+
+def run(name: str, arguments: list[str]) -> int:
+    state = State(ROOT / ".dev")
+    with ExitStack() as held:
+        if name in ALONE:
+            state.make()
+            fcntl.flock(held.enter_context((state.folder / "stack.lock").open("w")), fcntl.LOCK_EX)
+        return int(COMMANDS[name](state, arguments))
+
+
+def explain(error: Exception) -> str:
+    """One line that says what to do."""
+    if isinstance(error, Stop):
+        return str(error)
+    if isinstance(error, PermissionError):
+        return f"{error.filename} is not yours: run as its owner, or ./dev reset as its owner"
+    return f"{str(error).strip().splitlines()[0]}: ./dev logs tells more, ./dev reset begins afresh"
 
 
 def complain(line: str, code: int = 1) -> int:

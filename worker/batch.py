@@ -38,20 +38,21 @@ class Batch:
         return [_encode(items) if items else None for items in (self.done, self.retry, self.release)]
 
     def _take(self, queue: deque[Item]) -> list[Item]:
-        taken: list[Item] = []
-        while self._room > 0 and self._bytes < _BYTES:
-            try:
-                item = queue.popleft()
-            except IndexError:
-                break
-            taken.append(item)
-            self._room -= 1
-            self._bytes += _weight(item)
+        """Only this thread takes from the front, so what is counted is there."""
+        taken = [queue.popleft() for _ in range(min(len(queue), self._room))]
+        for number, item in enumerate(taken):
+            if item[3:4] and (item[3] is not None or item[4] is not None):
+                self._bytes += _weight(item)
+                if self._bytes > _BYTES:
+                    queue.extendleft(reversed(taken[number + 1 :]))
+                    del taken[number + 1 :]
+                    break
+        self._room -= len(taken)
         return taken
 
 
 def _weight(item: Item) -> int:
-    weight = 64
+    weight = 0
     for part in item[3:]:
         if isinstance(part, str):
             weight += len(part) * _ESCAPED

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from time import monotonic
 
 from worker.answer import Answer
-from worker.demand import Demand
+from worker.demand import SHORT, Demand
 from worker.desk import Desk
 from worker.floor import Floor
 from worker.loopwatch import STUCK
@@ -65,7 +65,7 @@ class Claims:
         if not self._maybe or now < self._not_before:
             return False
         want, free = self._room(now, 0)
-        return free > 0 or want > self._demand.prefetch() // 2
+        return free > 0 or want > self._ahead(now) // 2
 
     def plan(self, now: float, carried: int) -> Claim:
         """`carried` outcomes travel with the exchange, so that their slots are free again."""
@@ -123,4 +123,8 @@ class Claims:
         free = max(capacity - active, 0)
         if draining or not capacity:
             return free, free
-        return max(capacity + self._demand.prefetch() - active, 0), free
+        return max(capacity + self._ahead(now) - active, 0), free
+
+    def _ahead(self, now: float) -> int:
+        """What to prefetch; nothing while a long job keeps the slots from turning."""
+        return 0 if now - self._desk.last_end > SHORT else self._demand.prefetch()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # Above this mean a prefetched job would wait where another worker could run it.
-_SHORT = 0.1
+SHORT = 0.1
 
 
 class Demand:
@@ -28,6 +28,6 @@ class Demand:
             self._mean += (seconds / count - self._mean) * min(1.0, count / 20)
 
     def prefetch(self) -> int:
-        if self._mean > _SHORT:
+        if self._mean > SHORT:
             return 0
         return min(self._most, int(2 * self._trip * self._rate))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _decode = msgspec.json.Decoder().decode
 
 
-class Run(msgspec.Struct, eq=False):
+class Run(msgspec.Struct, eq=False, gc=False):
     """One claim of one job; the first thirteen fields are an answer's columns, in their order."""
 
     id: int

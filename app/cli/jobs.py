@@ -62,7 +62,16 @@ def show(ctx: click.Context, job_id: int, wait: bool, as_json: bool) -> None:
     else:
         show_fields(job)
         if attempts:
-            columns = ("attempt", "status", "reason", "worker", "started_at", "finished_at", "result", "error")
+            columns = (
+                "attempt",
+                "status",
+                "reason",
+                "worker",
+                "started_at",
+                "finished_at",
+                "result",
+                "error",
+            )
             show_rows(attempts, columns, as_json=False)
     _exit_with(ctx, job, wait=wait)
 

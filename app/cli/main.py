@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 import rich_click as click
+from click.exceptions import Exit, NoArgsIsHelpError
 from pydantic import ValidationError
 
 from app.database.sqlstates import translate
@@ -66,15 +67,15 @@ def main() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Runs one command line and returns its exit code."""
     try:
-        code = cli.main(list(arguments), prog_name="onewriter", standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as error:
+        code: object = cli.main(list(arguments), prog_name="onewriter", standalone_mode=False)
+    except NoArgsIsHelpError as error:
         error.show()
         return USAGE
     except click.ClickException as error:
         return _say(error.format_message(), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         return _say("interrupted", INTERRUPTED)
-    except click.exceptions.Exit as error:
+    except Exit as error:
         return error.exit_code
     except (OnewriterError, psycopg.Error, OSError, ValidationError, NotHardened, ContractError) as error:
         return _say(*explain(error))

@@ -21,7 +21,9 @@ def ownership(table: str | None, as_json: bool) -> None:
     With TABLE only that table. Reads sql/ and needs no database; inspect.writers says the same of a live one.
     """
     files = read_contract()
-    columns = [row for row in who_writes(files) if table is None or table in {row.table, row.table.split(".")[1]}]
+    columns = [
+        row for row in who_writes(files) if table is None or table in {row.table, row.table.split(".")[1]}
+    ]
     changes = transitions(files)
     if as_json:
         show_json({"columns": columns, "transitions": changes})

@@ -17,6 +17,7 @@ from app.settings import Settings
 def serve(host: str | None, port: int | None) -> None:
     """Serve the HTTP API until it is told to stop (SIGTERM, Ctrl-C)."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # LISTEN tells of an outage, in one line
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = Settings().model_copy(update=given)
     try:

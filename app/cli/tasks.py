@@ -23,7 +23,9 @@ def tasks() -> None:
 def publish(file: IO[bytes], source: str, as_json: bool) -> None:
     """Store the tasks that `python -m worker.catalogue` printed into FILE (or - for stdin)."""
     catalogue = file.read()
-    published = run_command(lambda conn: publish_tasks(conn, source=source, catalogue=catalogue, actor=actor()))
+    published = run_command(
+        lambda conn: publish_tasks(conn, source=source, catalogue=catalogue, actor=actor())
+    )
     if as_json:
         show_json(published)
     else:

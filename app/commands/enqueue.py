@@ -8,24 +8,21 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 import psycopg
 
 from app.commands.enqueue_lane import Lane
-from app.commands.jobs_in import Cause, Idempotency, JobIn, Replay
-from app.database.backoff import Backoff
+from app.commands.jobs_in import JobIn, Replay
 from app.database.notifier import Notifier, queue_channels
-from app.database.pool import Connection
-from app.database.sqlstates import is_content, is_repeatable, translate
+from app.database.repeat import repeated
+from app.database.sqlstates import is_content, translate
 from app.errors import DatabaseUnavailable, Overloaded, QueueingLockTaken
 
 log = logging.getLogger(__name__)
 
 FLUSH_ITEMS = 1_000
 FLUSH_BYTES = 4 * 1024 * 1024
-REPEATS = 5
 RETRY_AFTER = 1
 
 Outcome = int | Replay
@@ -48,6 +45,13 @@ class _Answer(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(_Answer).decode
+
+
+def _read_answer(text: bytes, expected: int) -> _Answer:
+    answer = _decode(text)
+    if len(answer.ids) != expected:
+        raise ValueError(f"{len(answer.ids)} ids for {expected} jobs")
+    return answer
 
 
 class Enqueuer:
@@ -122,15 +126,7 @@ class Enqueuer:
 
     async def _call(self, lane: Lane, batch: Sequence[_Waiting]) -> _Answer:
         text = b"[" + b",".join([item.payload for item in batch]) + b"]"
-        backoff = Backoff(longest=1.0)
-        for _ in range(REPEATS):
-            try:
-                return _decode(await lane.enqueue_many(text))
-            except psycopg.Error as exc:
-                if not is_repeatable(exc):
-                    raise
-            await asyncio.sleep(backoff.next() / 10)
-        return _decode(await lane.enqueue_many(text))
+        return _read_answer(await repeated(lambda: lane.enqueue_many(text)), len(batch))
 
     def _signal(self, batch: Sequence[_Waiting]) -> None:
         for queue in {item.queue for item in batch}:
@@ -163,19 +159,3 @@ def _fail(batch: Sequence[_Waiting], exc: Exception) -> None:
     for item in batch:
         if not item.future.done():
             item.future.set_exception(translate(exc))
-
-
-async def enqueue_batch(
-    conn: Connection, *, jobs: Sequence[JobIn], cause: Cause, idempotency: Idempotency | None
-) -> list[int] | Replay:
-    """All or nothing. Raises psycopg errors; OWQ01 has the index of the job whose lock is taken."""
-    given = None if idempotency is None else _encode(idempotency).decode()
-    cursor = await conn.execute(
-        "select server_api.enqueue_batch(%s, %s, %s)",
-        (_encode(jobs).decode(), _encode(cause).decode(), given),
-    )
-    row = await cursor.fetchone()
-    answer: dict[str, Any] = msgspec.json.decode(row[0]) if row else {}
-    if "replay" in answer:
-        return msgspec.convert(answer["replay"], Replay)
-    return list(answer["ids"])

@@ -44,6 +44,7 @@ class Listener:
         self._application_name = application_name
         self._backoff = Backoff(longest=longest_pause)
         self._task: asyncio.Task[None] | None = None
+        self._missed = False
         self._standing = asyncio.Event()
 
     @property
@@ -70,18 +71,14 @@ class Listener:
             try:
                 await self._listen()
             except (psycopg.Error, OSError) as exc:
-                log.warning("LISTEN connection lost, reconnecting: %s", str(exc).split("\n")[0])
-            if self.alive:
-                self._backoff.reset()
-                self._lost()
+                self._lost(exc)
             await asyncio.sleep(self._backoff.next())
 
     async def _listen(self) -> None:
         conn = await connect(self._dsn, application_name=self._application_name)
         try:
             await self._subscribe(conn)
-            self._standing.set()
-            self._on_reconnect()
+            self._stands()
             async for notify in conn.notifies():
                 self._callbacks.get(notify.channel, _nothing)()
         finally:
@@ -91,6 +88,19 @@ class Listener:
         for channel in self._callbacks:
             await conn.execute(sql.SQL("listen {}").format(sql.Identifier(channel)))
 
-    def _lost(self) -> None:
-        self._standing.clear()
-        self._on_lost()
+    def _stands(self) -> None:
+        if self._missed:
+            log.info("LISTEN stands again")
+        self._missed = False
+        self._backoff.reset()
+        self._standing.set()
+        self._on_reconnect()
+
+    def _lost(self, exc: Exception) -> None:
+        """One line per outage, however often it is tried."""
+        if not self._missed:
+            log.warning("LISTEN connection lost, reconnecting: %s", str(exc).split("\n")[0])
+        self._missed = True
+        if self.alive:
+            self._standing.clear()
+            self._on_lost()

@@ -14,10 +14,9 @@ from types import TracebackType
 from typing import Self
 
 import psycopg
-from psycopg import sql
 
 from app.database.backoff import Backoff
-from app.database.pool import Connection, connect
+from app.database.direct import Direct
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +47,7 @@ class Notifier:
         self._min_gap = min_gap
         self._pending: set[str] = set()
         self._wanted = asyncio.Event()
-        self._conn: Connection | None = None
+        self._direct: Direct | None = None
         self._task: asyncio.Task[None] | None = None
 
     def notify(self, channels: Iterable[str]) -> None:
@@ -71,24 +70,30 @@ class Notifier:
 
     async def _run(self) -> None:
         backoff = Backoff()
+        failed = False
         while True:
             await self._wanted.wait()
             try:
                 await self._flush()
-                backoff.reset()
-                await asyncio.sleep(self._min_gap)
             except (psycopg.Error, OSError) as exc:
-                log.warning("NOTIFY failed, trying again: %s", str(exc).split("\n")[0])
+                if not failed:  # one line per outage
+                    log.warning("NOTIFY failed, trying again: %s", str(exc).split("\n")[0])
+                failed = True
                 await self._drop()
                 await asyncio.sleep(backoff.next())
+            else:
+                failed = False
+                backoff.reset()
+                await asyncio.sleep(self._min_gap)
 
     async def _flush(self) -> None:
         channels, self._pending = self._pending, set()
         self._wanted.clear()
         try:
-            if self._conn is None:
-                self._conn = await connect(self._dsn, application_name=self._application_name)
-            await self._conn.execute(_statement(channels))
+            if self._direct is None or self._direct.broken:
+                await self._drop()
+                self._direct = await Direct.connect(self._dsn, application_name=self._application_name)
+            await self._direct.run(_statement(channels))
         except BaseException:
             self.notify(channels)
             raise
@@ -101,10 +106,16 @@ class Notifier:
                 log.warning("signals were dropped at the end; workers notice with their next heartbeat")
 
     async def _drop(self) -> None:
-        if self._conn is not None:
-            conn, self._conn = self._conn, None
-            await conn.close()
+        if self._direct is not None:
+            direct, self._direct = self._direct, None
+            await direct.close()
 
 
-def _statement(channels: Iterable[str]) -> sql.Composed:
-    return sql.SQL("; ").join(sql.SQL("notify {}").format(sql.Identifier(name)) for name in sorted(channels))
+@lru_cache(maxsize=4096)
+def _notify(channel: str) -> str:
+    quoted = channel.replace('"', '""')
+    return f'notify "{quoted}"'
+
+
+def _statement(channels: Iterable[str]) -> bytes:
+    return ";".join(_notify(channel) for channel in sorted(channels)).encode()

@@ -7,6 +7,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import AsyncConnectionPool
 
 Connection = AsyncConnection[Any]
+RECONNECT_TIMEOUT = 1.0
 Pool = AsyncConnectionPool[Connection]
 
 # A peer that vanished without a word is noticed within about half a minute.
@@ -56,6 +57,8 @@ async def open_pool(
         kwargs={"autocommit": True},
         configure=configure,
         check=AsyncConnectionPool.check_connection,
+        # Its own backoff would grow to minutes; given up early, the next borrower tries at once.
+        reconnect_timeout=RECONNECT_TIMEOUT,
         open=False,
     )
     await pool.open()

@@ -18,7 +18,8 @@ class Cached(Generic[T]):
     def __init__(self, load: Callable[[], Awaitable[T]], told: Callable[[], bool]) -> None:
         self._load = load
         self._told = told
-        self._lock = asyncio.Lock()
+        self._reading: asyncio.Task[T] | None = None
+        self._reading_generation = 0
         self._value: T | None = None
         self._good_until = 0.0
         self._untold_until = 0.0
@@ -36,15 +37,26 @@ class Cached(Generic[T]):
         return None
 
     async def get(self) -> T:
-        value = self.peek()
-        if value is not None:
-            return value
-        async with self._lock:
-            value = self.peek()
-            return value if value is not None else await self._read()
+        """One read serves all who wait for it, or fails them all; none takes one begun before a drop."""
+        while (value := self.peek()) is None:
+            asked = self._generation
+            if self._reading is None:
+                self._reading_generation = asked
+                self._reading = asyncio.create_task(self._read())
+                self._reading.add_done_callback(self._read_ended)
+            started = self._reading_generation
+            value = await asyncio.shield(self._reading)
+            if started == asked:
+                return value
+        return value
+
+    def _read_ended(self, task: asyncio.Task[T]) -> None:
+        self._reading = None
+        if not task.cancelled():
+            task.exception()  # seen, even if everyone who waited has gone
 
     async def _read(self) -> T:
-        generation = self._generation
+        generation = self._reading_generation
         self._value = value = await self._load()
         if generation == self._generation:
             now = monotonic()

@@ -39,7 +39,10 @@ Catalogue = Mapping[str, Entry]
 
 
 def make_catalogue(tasks: Iterable[Task]) -> Catalogue:
-    return {task.name: Entry(task, _validator(task)) for task in tasks}
+    """By name and by alias; a name wins over another task's alias."""
+    entries = {task.name: Entry(task, _validator(task)) for task in tasks}
+    aliases = {alias: entry for entry in entries.values() for alias in entry.task.aliases}
+    return {**aliases, **entries}
 
 
 def _validator(task: Task) -> Validator | None:

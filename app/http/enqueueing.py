@@ -8,7 +8,7 @@ import msgspec
 import psycopg
 from aiohttp import web
 
-from app.commands.enqueue import enqueue_batch
+from app.commands.enqueue_batch import enqueue_batch
 from app.commands.jobs_in import Cause, Idempotency, JobIn, Replay
 from app.database.notifier import queue_channels
 from app.database.sqlstates import translate

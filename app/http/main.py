@@ -30,6 +30,8 @@ from app.settings import Settings
 
 # A list with a filter that matches nothing may look at every job; it is cut off, not waited for.
 STATEMENT_TIMEOUT = 10.0
+# Every request waits for the keys: when the database is away they are told soon.
+PATIENCE = 2.0
 
 
 def make_app(settings: Settings) -> web.Application:
@@ -115,11 +117,11 @@ def _cached(dsn: str, pool: Pool, watch: JobWatch) -> tuple[Cached[Keyring], Cac
     """Keys and tasks, kept current by the listener, which also wakes whoever watches a job."""
 
     async def read_keys() -> Keyring:
-        async with lend(pool) as conn:
+        async with lend(pool, patience=PATIENCE) as conn:
             return make_keyring(await list_keys(conn))
 
     async def read_tasks() -> Catalogue:
-        async with lend(pool) as conn:
+        async with lend(pool, patience=PATIENCE) as conn:
             return make_catalogue(await list_tasks(conn))
 
     def changed() -> None:

@@ -37,6 +37,8 @@ def find(catalogue: Catalogue, key: Key, name: str) -> Entry:
     entry = catalogue.get(name)
     if entry is None:
         raise UnknownTask(f"no task is called {name}", errors=[FieldError("task", "is not published")])
+    if entry.task.name != name:
+        key.require_task(entry.task.name)
     return entry
 
 

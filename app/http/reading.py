@@ -72,7 +72,10 @@ async def attempts(call: Call) -> web.Response:
 
 async def tasks(call: Call) -> web.Response:
     catalogue = await _catalogue(call)
-    return json_response(Tasks([e.task for e in catalogue.values() if call.key.sees_task(e.task.name)]))
+    names = [
+        name for name, entry in catalogue.items() if name == entry.task.name and call.key.sees_task(name)
+    ]
+    return json_response(Tasks([catalogue[name].task for name in sorted(names)]))
 
 
 async def task(call: Call) -> web.Response:

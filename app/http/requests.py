@@ -42,7 +42,7 @@ async def read_optional(request: web.Request, decoder: msgspec.json.Decoder[S], 
 def read_query(request: web.Request, shape: type[S]) -> S:
     """Raises Invalid for a parameter that is unknown, given twice, or not what it should be."""
     query = request.query
-    for name, count in Counter(query.keys()).items():
+    for name, count in Counter(name for name, _ in query.items()).items():
         if count > 1:
             raise _refuse(name, "is given more than once")
         if "\0" in query[name] or not _is_text(query[name]):

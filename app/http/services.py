@@ -44,9 +44,9 @@ OPENAPI = web.AppKey("openapi", bytes)
 
 
 @asynccontextmanager
-async def lend(pool: Pool) -> AsyncIterator[Connection]:
+async def lend(pool: Pool, *, patience: float | None = None) -> AsyncIterator[Connection]:
     """A pooled connection whose JSON columns stay as the database wrote them, every digit of them."""
-    async with pool.connection() as conn:
+    async with pool.connection(timeout=patience) as conn:
         set_json_loads(_raw, conn)
         yield conn
 

@@ -1,18 +1,22 @@
 """GET …/events: the changes of a job's state as server-sent events, resumable by Last-Event-ID."""
 
+import logging
 from collections.abc import Iterator, Sequence
 
 import msgspec
+import psycopg
 from aiohttp import hdrs, web
 from aiohttp_sse import EventSourceResponse
 
-from app.errors import JobNotFound
+from app.errors import JobNotFound, OnewriterError
 from app.http.reading import visible_job
 from app.http.registry import REQUEST_ID, Call
 from app.http.requests import job_id_of
 from app.http.results import RELOOK, wait_for
 from app.queries.attempts import Event, list_events
 from app.queries.jobs import FINAL, get_states
+
+log = logging.getLogger(__name__)
 
 
 async def events(call: Call) -> web.StreamResponse:
@@ -26,9 +30,13 @@ async def events(call: Call) -> web.StreamResponse:
     response = EventSourceResponse(headers={REQUEST_ID: call.request_id})
     await response.prepare(call.request)
     async with response:
-        await _send(response, fresh)
-        if not final:
-            await _follow(call, job.id, response, progress)
+        try:
+            await _send(response, fresh)
+            if not final:
+                await _follow(call, job.id, response, progress)
+        except (OnewriterError, psycopg.Error, OSError) as exc:
+            # The answer has begun, so it can only end; the client resumes where it was.
+            log.warning("stream of job %s cut short: %s", job.id, type(exc).__name__)
     return response
 
 

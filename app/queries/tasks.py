@@ -24,12 +24,13 @@ class Task:
     retry: Any
     timeout: float | None
     max_attempts: int | None
+    aliases: list[str]
     published_at: datetime
 
 
 _TASKS = """
     select name, source, description, queue, priority, lock, queueing_lock, schema, retry, timeout,
-           max_attempts, published_at
+           max_attempts, aliases, published_at
       from server_api.task order by name"""
 
 

@@ -36,7 +36,7 @@ class Leadership:
                 conn = await self._connected()
                 self._leading = await elect(conn)
                 if not self._leading:
-                    await asyncio.sleep(random.uniform(*self._retry))  # noqa: S311 (jitter)
+                    await asyncio.sleep(random.uniform(*self._retry))  # jitter
                 else:
                     log.info("leading")
             assert self._conn is not None

@@ -23,7 +23,7 @@ RunOnce = Callable[[Connection], Awaitable[float | None]]
 
 @dataclass
 class Loop:
-    """`run_once` answers the seconds until there is something to do, or None; `longest` is its longest sleep."""
+    """`run_once` answers the seconds until there is something to do, or None; `longest` bounds the sleep."""
 
     name: str
     run_once: RunOnce

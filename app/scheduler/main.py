@@ -40,7 +40,9 @@ async def run_until(stop: asyncio.Event, dsn: str) -> None:
         for loop in loops:
             loop.wake.set()
 
-    async with Listener(dsn, {CHANNEL: wake}, on_reconnect=wake, application_name="onewriter scheduler listen"):
+    async with Listener(
+        dsn, {CHANNEL: wake}, on_reconnect=wake, application_name="onewriter scheduler listen"
+    ):
         tasks = [asyncio.create_task(loop.run(leadership), name=loop.name) for loop in loops]
         stopping = asyncio.create_task(stop.wait())
         # A loop never ends by itself; if a defect ends one, the process ends with it and says so.

@@ -11,9 +11,10 @@ from app.schema.paths import SQL
 from app.schema.roles import BUNDLES, OWNER, SCHEMAS, role_name, with_prefix
 from app.schema.sqlfiles import SqlFile, in_view_order, read_contract, read_grants
 
-_KIND = "case prokind when 'p' then 'procedure' when 'a' then 'aggregate' else 'function' end"
-_FUNCTIONS = f"""
-    select oid, xmin::text, {_KIND}, oid::regprocedure::text, proname, pronamespace::regnamespace::text
+_FUNCTIONS = """
+    select oid, xmin::text,
+           case prokind when 'p' then 'procedure' when 'a' then 'aggregate' else 'function' end,
+           oid::regprocedure::text, proname, pronamespace::regnamespace::text
     from pg_proc where pronamespace = any(%s::text[]::regnamespace[])"""
 _VIEWS = """
     select oid::regclass::text from pg_class
@@ -81,7 +82,7 @@ def _comment(conn: Connection[Any], file: SqlFile) -> None:
 
 
 def _comment_on(conn: Connection[Any], target: str, text: str) -> None:
-    conn.execute(sql.SQL("comment on {} is {}").format(sql.SQL(target), sql.Literal(text)))  # type: ignore[arg-type]
+    conn.execute(sql.SQL("comment on {} is {}").format(sql.SQL(target), sql.Literal(text)))
 
 
 def _revoke_all(conn: Connection[Any], role_prefix: str) -> None:

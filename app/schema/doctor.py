@@ -30,7 +30,9 @@ class Finding:
     mend: str
 
 
-def examine(admin_dsn: str, *, server_dsn: str | None = None, role_prefix: str = "onewriter") -> list[Finding]:
+def examine(
+    admin_dsn: str, *, server_dsn: str | None = None, role_prefix: str = "onewriter"
+) -> list[Finding]:
     """Every finding; an empty list is a clean bill. `server_dsn` is also tried for LISTEN."""
     with psycopg.connect(admin_dsn, autocommit=True) as conn:
         if not _installed(conn, role_prefix):
@@ -46,7 +48,9 @@ def migration_head(conn: Connection[Any], _prefix: str) -> Iterator[Finding]:
     head = ScriptDirectory.from_config(alembic_config()).get_current_head()
     current = _column(conn, "select version_num from jobs.alembic_version")
     if current != [head]:
-        yield Finding(f"the schema is at {', '.join(current) or 'no revision'}, this program wants {head}", MIGRATE)
+        yield Finding(
+            f"the schema is at {', '.join(current) or 'no revision'}, this program wants {head}", MIGRATE
+        )
 
 
 def contract_drift(conn: Connection[Any], prefix: str) -> Iterator[Finding]:
@@ -74,7 +78,9 @@ def grant_drift(conn: Connection[Any], prefix: str) -> Iterator[Finding]:
     for grant in sorted(page - live):
         yield Finding(f"{grant.role} lacks {grant.privilege} on {grant.name}", MIGRATE)
     for grant in sorted(live - page):
-        yield Finding(f"{grant.role} has {grant.privilege} on {grant.name}, which no line grants", grant.revoke())
+        yield Finding(
+            f"{grant.role} has {grant.privilege} on {grant.name}, which no line grants", grant.revoke()
+        )
 
 
 def pinned_paths(conn: Connection[Any], _prefix: str) -> Iterator[Finding]:
@@ -82,7 +88,9 @@ def pinned_paths(conn: Connection[Any], _prefix: str) -> Iterator[Finding]:
         conn,
         """select oid::regprocedure::text from pg_proc p
            where prosecdef and pronamespace = any(%s::text[]::regnamespace[])
-             and not exists (select from unnest(proconfig) c where c ~ '^search_path=pg_catalog,.*pg_temp$') order by 1""",
+             and not exists (
+                 select from unnest(proconfig) c where c ~ '^search_path=pg_catalog,.*pg_temp$')
+           order by 1""",
     )
     for name in names:
         yield Finding(f"{name} runs as its owner without a pinned search_path", MIGRATE)
@@ -92,7 +100,8 @@ def owned_by_us(conn: Connection[Any], prefix: str) -> Iterator[Finding]:
     owner = role_name(OWNER, prefix)
     rows = conn.execute(
         """select oid::regclass::text from pg_class
-           where relnamespace = any(%s::text[]::regnamespace[]) and relkind in ('r', 'v', 'S') and relowner <> %s::regrole
+           where relnamespace = any(%s::text[]::regnamespace[]) and relkind in ('r', 'v', 'S')
+             and relowner <> %s::regrole
            order by 1""",
         [list(SCHEMAS), owner],
     )
@@ -112,18 +121,23 @@ def writing_logins(conn: Connection[Any], _prefix: str) -> Iterator[Finding]:
         [list(SCHEMAS)],
     )
     for login, table in rows.fetchall():
-        yield Finding(f"{login} may write {table}", f"alter role {login} noinherit; -- or revoke what it is a member of")
+        yield Finding(
+            f"{login} may write {table}", f"alter role {login} noinherit; -- or revoke what it is a member of"
+        )
 
 
 def writing_workers(conn: Connection[Any], prefix: str) -> Iterator[Finding]:
+    bundle = role_name("worker", prefix)
     rows = conn.execute(
-        """select quote_ident(r.rolname), w from pg_roles r, jobs.write_rights(r.rolname) w
-           where r.rolcanlogin and not r.rolsuper and pg_has_role(r.oid, %s, 'member') order by 1, 2""",
-        [role_name("worker", prefix)],
+        """select quote_ident(r.rolname), min(w), count(*) from pg_roles r, jobs.write_rights(r.rolname) w
+           where r.rolcanlogin and not r.rolsuper and pg_has_role(r.oid, %s, 'usage')
+           group by 1 order by 1""",
+        [bundle],
     )
-    for login, right in rows.fetchall():
-        mend = f"onewriter logins create NAME --as worker   # and take {role_name('worker', prefix)} from {login}"
-        yield Finding(f"the worker login {login} could write: {right}", mend)
+    for login, right, count in rows.fetchall():
+        more = f" (and {count - 1} more)" if count > 1 else ""
+        mend = f"onewriter logins create NAME --as worker   # and take {bundle} from {login}"
+        yield Finding(f"the worker login {login} could write: {right}{more}", mend)
 
 
 def orphaned_jobs(conn: Connection[Any], _prefix: str) -> Iterator[Finding]:
@@ -131,7 +145,8 @@ def orphaned_jobs(conn: Connection[Any], _prefix: str) -> Iterator[Finding]:
         conn,
         """select count(*) from procrastinate.procrastinate_jobs j
            left join jobs.session s on s.id = j.worker_id and s.lost_at is null and s.closed_at is null
-           where j.status = 'doing' and (s.id is null or s.expires_at < clock_timestamp() - interval '1 min')""",
+           where j.status = 'doing'
+             and (s.id is null or s.expires_at < clock_timestamp() - interval '1 min')""",
     )
     if count:
         yield Finding(f"{count} running jobs have no live worker", "onewriter scheduler   # is it running?")
@@ -160,7 +175,9 @@ def other_databases(conn: Connection[Any], prefix: str) -> Iterator[Finding]:
 
 def server_version(conn: Connection[Any], _prefix: str) -> Iterator[Finding]:
     if conn.info.server_version < OLDEST:
-        yield Finding(f"PostgreSQL {conn.info.server_version} is too old", "upgrade the server to 15 or later")
+        yield Finding(
+            f"PostgreSQL {conn.info.server_version} is too old", "upgrade the server to 15 or later"
+        )
 
 
 def listen_works(conn: Connection[Any], server_dsn: str) -> list[Finding]:
@@ -199,7 +216,9 @@ def _same(file: SqlFile, source: str, definer: bool, prefix: str) -> bool:
 
 def _installed(conn: Connection[Any], prefix: str) -> bool:
     found = conn.execute(
-        "select to_regrole(%s) is not null and to_regclass('jobs.alembic_version') is not null",
+        """select to_regrole(%s) is not null and exists (
+               select from pg_class c join pg_namespace n on n.oid = c.relnamespace
+               where n.nspname = 'jobs' and c.relname = 'alembic_version')""",
         [role_name(OWNER, prefix)],
     ).fetchone()
     return bool(found and found[0])

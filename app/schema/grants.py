@@ -28,7 +28,8 @@ _LIVE = """
       from pg_proc p join ours n on n.oid = p.pronamespace,
            aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a where a.grantee <> p.proowner
     union all
-    select a.privilege_type, case c.relkind when 'S' then 'sequence' else '' end, n.nspname || '.' || c.relname, a.grantee
+    select a.privilege_type, case c.relkind when 'S' then 'sequence' else '' end,
+           n.nspname || '.' || c.relname, a.grantee
       from pg_class c join ours n on n.oid = c.relnamespace,
            aclexplode(c.relacl) a where a.grantee <> c.relowner
     union all
@@ -67,7 +68,8 @@ def live_grants(conn: Connection[Any]) -> frozenset[Grant]:
     names = dict(conn.execute("select oid, rolname from pg_roles").fetchall())
     rows = conn.execute(_LIVE, [list(SCHEMAS)]).fetchall()
     return frozenset(
-        Grant(privilege.lower(), kind, name, names.get(grantee, PUBLIC)) for privilege, kind, name, grantee in rows
+        Grant(privilege.lower(), kind, name, names.get(grantee, PUBLIC))
+        for privilege, kind, name, grantee in rows
     )
 
 

@@ -34,7 +34,7 @@ LANGUAGES = ("sql", "plpgsql")
 
 
 class NotHardened(RuntimeError):
-    """Statements ran and rights are still there: the login isn't allowed to revoke them (REVOKE only warns)."""
+    """Statements ran and changed nothing: the login isn't allowed to revoke (REVOKE only warns)."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,9 @@ def _database_steps(
     conn: Connection[Any], prefix: str, *, cluster: bool, undo: bool, affects: tuple[str, ...]
 ) -> Iterator[Step]:
     own = conn.info.dbname
-    ours = ", ".join([role_name(b, prefix) for b in BUNDLES if b != OWNER] + _quoted(_migrators(conn, prefix)))
+    ours = ", ".join(
+        [role_name(b, prefix) for b in BUNDLES if b != OWNER] + _quoted(_migrators(conn, prefix))
+    )
     for name, quoted in open_databases(conn, opened=not undo):
         if name != own and not cluster:
             continue
@@ -106,9 +108,8 @@ def open_databases(conn: Connection[Any], *, opened: bool = True) -> list[tuple[
     """(name, quoted name) of the databases that PUBLIC may connect to (or may not)."""
     return conn.execute(
         """select datname, quote_ident(datname) from pg_database
-           where datallowconn and opened = %s order by datname <> current_database(), datname""".replace(
-            "opened", "(has_database_privilege('public', oid, 'connect') or has_database_privilege('public', oid, 'temp'))"
-        ),
+           where datallowconn and has_database_privilege('public', oid, 'connect, temporary') = %s
+           order by datname <> current_database(), datname""",
         [opened],
     ).fetchall()
 
@@ -116,11 +117,15 @@ def open_databases(conn: Connection[Any], *, opened: bool = True) -> list[tuple[
 def _schema_steps(conn: Connection[Any], *, undo: bool, affects: tuple[str, ...]) -> Iterator[Step]:
     if _any(conn, "select has_schema_privilege('public', 'public', 'usage, create')") == undo:
         return
-    statement = "grant usage on schema public to public" if undo else "revoke all on schema public from public"
+    statement = (
+        "grant usage on schema public to public" if undo else "revoke all on schema public from public"
+    )
     yield Step("the schema public", (statement,), affects)
 
 
-def _language_steps(conn: Connection[Any], owner: str, *, undo: bool, affects: tuple[str, ...]) -> Iterator[Step]:
+def _language_steps(
+    conn: Connection[Any], owner: str, *, undo: bool, affects: tuple[str, ...]
+) -> Iterator[Step]:
     for language in LANGUAGES:
         if _any(conn, "select has_language_privilege('public', %s, 'usage')", language) != undo:
             statements = _moved(f"usage on language {language}", (owner,), undo=undo)
@@ -136,7 +141,8 @@ def _function_steps(
                from pg_proc p where pronamespace = 'pg_catalog'::regnamespace and proname ~ %s
                and has_function_privilege('public', oid, 'execute') <> %s
                -- what initdb itself closed (lo_import, lo_export) stays closed
-               and not exists (select from pg_init_privs i where i.objoid = p.oid and i.classoid = 'pg_proc'::regclass)
+               and not exists (select from pg_init_privs i
+                               where i.objoid = p.oid and i.classoid = 'pg_proc'::regclass)
                order by 1""",
             [f"^({pattern})$", undo],
         ).fetchall()
@@ -164,7 +170,8 @@ def _moved(right: str, keepers: tuple[str, ...], *, undo: bool) -> tuple[str, st
 def _affected(conn: Connection[Any], prefix: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """(logins that are not ours, all logins but the keepers' members); superusers keep everything."""
     rows = conn.execute(
-        """select rolname, exists (select from unnest(%s::text[]) b where pg_has_role(r.oid, b, 'member')) as ours,
+        """select rolname,
+                  exists (select from unnest(%s::text[]) b where pg_has_role(r.oid, b, 'member')) as ours,
                   pg_has_role(r.oid, %s, 'usage') or pg_has_role(r.oid, 'pg_monitor', 'usage') as keeper
            from pg_roles r where rolcanlogin and not rolsuper order by 1""",
         [_existing(conn, [role_name(b, prefix) for b in BUNDLES]), role_name(OWNER, prefix)],

@@ -57,7 +57,10 @@ def create_login(
     database, since one cluster may hold several onewriters. The password leaves this process hashed.
     """
     _check(name, role, role_prefix)
-    login, bundle = sql.Identifier(name), sql.Identifier(role_name(OWNER if role == MIGRATOR else role, role_prefix))
+    login, bundle = (
+        sql.Identifier(name),
+        sql.Identifier(role_name(OWNER if role == MIGRATOR else role, role_prefix)),
+    )
     inherit = sql.SQL("noinherit" if role == MIGRATOR else "inherit")
     hashed = sql.Literal(_scram(conn, name, password))
     for statement in (
@@ -67,6 +70,7 @@ def create_login(
         *_settings(conn, login, role),
     ):
         repeat_on_race(lambda statement=statement: conn.execute(statement))  # type: ignore[misc]
+    _let_connect(conn, name)
 
 
 def require_new(conn: Connection[Any], name: str) -> None:
@@ -85,6 +89,9 @@ def list_logins(conn: Connection[Any], *, role_prefix: str = "onewriter") -> lis
            join pg_roles bundle on bundle.oid = m.roleid
            join pg_roles login on login.oid = m.member
            where bundle.rolname = any(%s) and login.rolcanlogin
+             -- Since 16 whoever makes a role is a member who may administer it, and nothing else.
+             and coalesce((to_jsonb(m) ->> 'inherit_option')::boolean
+                          or (to_jsonb(m) ->> 'set_option')::boolean, true)
            group by login.oid, login.rolname, bundle.rolname order by 2, 1""",
         [list(bundles)],
     )
@@ -96,7 +103,9 @@ def drop_login(conn: Connection[Any], name: str, *, role_prefix: str = "onewrite
     """Drops a login of ours; refuses any other role. Its open sessions end at their next statement."""
     if name not in {login.name for login in list_logins(conn, role_prefix=role_prefix)}:
         raise NotFound(f"{name} is no login of this installation")
-    conn.execute(sql.SQL("drop role {}").format(sql.Identifier(name)))
+    login, database = sql.Identifier(name), sql.Identifier(conn.info.dbname)
+    conn.execute(sql.SQL("revoke all on database {} from {}").format(database, login))
+    conn.execute(sql.SQL("drop role {}").format(login))
 
 
 def _check(name: str, role: str, role_prefix: str) -> None:
@@ -115,10 +124,18 @@ def _settings(conn: Connection[Any], login: sql.Identifier, role: str) -> list[s
     statements = []
     if path is not None:
         assert all(schema in SCHEMAS for schema in path.split(", "))
-        statements.append(alter.format(login, database, sql.SQL("search_path"), sql.SQL(path)))  # type: ignore[arg-type]
+        statements.append(alter.format(login, database, sql.SQL("search_path"), sql.SQL(path)))
     for setting, value in GUARDS.get(role, {}).items():
-        statements.append(alter.format(login, database, sql.SQL(setting), sql.Literal(value)))  # type: ignore[arg-type]
+        statements.append(alter.format(login, database, sql.SQL(setting), sql.Literal(value)))
     return statements
+
+
+def _let_connect(conn: Connection[Any], name: str) -> None:
+    # A hardened database lets the bundles in, and a migrator inherits nothing from its own.
+    shut = "select where not has_database_privilege(%s, current_database(), 'connect')"
+    if conn.execute(shut, [name]).fetchone() is not None:
+        names = sql.Identifier(conn.info.dbname), sql.Identifier(name)
+        repeat_on_race(lambda: conn.execute(sql.SQL("grant connect on database {} to {}").format(*names)))
 
 
 def _scram(conn: Connection[Any], name: str, password: str) -> str:

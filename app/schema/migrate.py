@@ -30,6 +30,7 @@ def migrate(admin_dsn: str, *, role_prefix: str = "onewriter", revision: str = "
         become_owner(conn, role_prefix)
         roles.close_to_public(conn, role_prefix)
         conn.execute("select pg_advisory_lock(%s)", [_LOCK])
+        roles.describe_schemas(conn)
         conn.execute("set lock_timeout = '30s'")
         run_revisions(conn, revision)
         if revision == "head":

@@ -45,7 +45,7 @@ def with_prefix(text: str, prefix: str) -> str:
 
 
 def ensure_roles(conn: Connection[Any], prefix: str) -> None:
-    """Creates the missing bundle roles; needs CREATEROLE only if one is missing. `conn` is in autocommit."""
+    """Creates the missing bundle roles; needs CREATEROLE only then. `conn` is in autocommit."""
     for bundle, comment in BUNDLES.items():
         name = role_name(bundle, prefix)
         if not _role_exists(conn, name):
@@ -58,13 +58,21 @@ def ensure_roles(conn: Connection[Any], prefix: str) -> None:
 
 
 def ensure_schemas(conn: Connection[Any], prefix: str) -> None:
-    """Creates the missing schemas in the owner's name; needs CREATE on the database only if one is missing."""
+    """Creates the missing schemas in the owner's name; needs CREATE on the database only then."""
     owner = sql.Identifier(role_name(OWNER, prefix))
     present = {name for (name,) in conn.execute("select nspname from pg_namespace")}
-    for name, comment in SCHEMAS.items():
+    for name in SCHEMAS:
         if name not in present:
             create = sql.SQL("create schema {} authorization {}").format(sql.Identifier(name), owner)
             repeat_on_race(lambda create=create: conn.execute(create))  # type: ignore[misc]
+
+
+def describe_schemas(conn: Connection[Any]) -> None:
+    """Comments on the schemas that have none; `conn` acts as the owner."""
+    for name, comment in SCHEMAS.items():
+        if conn.execute("select obj_description(%s::regnamespace, 'pg_namespace')", [name]).fetchone() == (
+            None,
+        ):
             note = sql.SQL("comment on schema {} is {}").format(sql.Identifier(name), sql.Literal(comment))
             repeat_on_race(lambda note=note: conn.execute(note))  # type: ignore[misc]
 
@@ -99,17 +107,22 @@ def _role_exists(conn: Connection[Any], name: str) -> bool:
 
 
 def _let_act_as_owner(conn: Connection[Any], owner: str) -> None:
-    # Since 16 who creates a role may administer it, but not SET ROLE to it.
-    able = conn.execute("select pg_has_role(current_user, %s, 'member')", [owner]).fetchone()
+    # Since 16 who creates a role may administer it, but not SET ROLE to it; and nobody needs to inherit it.
+    detailed = conn.info.server_version >= 160_000
+    able = conn.execute(
+        "select pg_has_role(current_user, %s, %s)", [owner, "set" if detailed else "member"]
+    ).fetchone()
     if able is not None and not able[0]:
-        grant = sql.SQL("grant {} to current_user").format(sql.Identifier(owner))
+        options = sql.SQL(" with inherit false, set true" if detailed else "")
+        grant = sql.SQL("grant {} to current_user{}").format(sql.Identifier(owner), options)
         repeat_on_race(lambda: conn.execute(grant))
 
 
 def _let_end_backends(conn: Connection[Any], owner: str) -> None:
     # For jobs.terminate, which ends workers' backends only; doctor says so where this login may not grant it.
     wanted = conn.execute(
-        "select not pg_has_role(%s, 'pg_signal_backend', 'member') and rolsuper from pg_roles where rolname = current_user",
+        """select not pg_has_role(%s, 'pg_signal_backend', 'member') and rolsuper
+           from pg_roles where rolname = current_user""",
         [owner],
     ).fetchone()
     if wanted is not None and wanted[0]:

@@ -35,7 +35,9 @@ def upgrade() -> None:
         if context.is_offline_mode():
             _print_files()
         else:
-            _run_files(op.get_bind().connection.driver_connection)
+            conn = op.get_bind().connection.driver_connection
+            assert isinstance(conn, Connection)
+            _run_files(conn)
 
 
 def downgrade() -> None:
@@ -55,7 +57,8 @@ def downgrade() -> None:
             end loop;
             for thing in select oid::regtype as name from pg_type
                 where typnamespace = 'procrastinate'::regnamespace and typtype in ('e', 'c', 'd')
-                and (typrelid = 0 or exists (select from pg_class c where c.oid = typrelid and relkind = 'c')) loop
+                and (typrelid = 0
+                     or exists (select from pg_class c where c.oid = typrelid and relkind = 'c')) loop
                 execute format('drop type if exists %s cascade', thing.name);
             end loop;
         end $$"""
@@ -76,7 +79,8 @@ def _run_files(conn: Connection[TupleRow]) -> None:
 
 def _applied(conn: Connection[TupleRow]) -> str:
     row = conn.execute(
-        r"select substring(obj_description(to_regnamespace('procrastinate'), 'pg_namespace') from '\S+\.sql$')"
+        r"""select substring(obj_description(to_regnamespace('procrastinate'), 'pg_namespace')
+                            from '\S+\.sql$')"""
     ).fetchone()
     return (row[0] if row else None) or ""
 
@@ -84,4 +88,7 @@ def _applied(conn: Connection[TupleRow]) -> str:
 def _print_files() -> None:
     output = op.get_context().impl.static_output
     for name, text in package_migrations():
-        output(f"-- procrastinate: {name}\nbegin;\nset local search_path = procrastinate;\n{text.strip()}\ncommit;")
+        output(
+            f"-- procrastinate: {name}\nbegin;\n"
+            f"set local search_path = procrastinate;\n{text.strip()}\ncommit;"
+        )

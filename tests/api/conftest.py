@@ -1,7 +1,9 @@
 """A running API on a database of the test's own, with a catalogue and keys."""
 
+import asyncio
+import io
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +38,7 @@ TASKS = [
             "additionalProperties": False,
         },
     },
+    {"name": "renamed", "queue": "default", "aliases": ["old.name"], "schema": {}},
     {
         "name": "single",
         "queue": "default",
@@ -83,7 +86,8 @@ class Api:
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if key is not None:
             sent["Authorization"] = f"Bearer {key or self.key}"
-        data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+        text = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+        data = None if text is None else io.BytesIO(text)
         async with self.http.request(
             method,
             URL(str(self.server.make_url("")).rstrip("/") + path, encoded=True),
@@ -117,6 +121,16 @@ class Api:
 
     def session(self) -> Session:
         return Session(self.db)
+
+
+async def until(condition: Callable[[], bool | Awaitable[bool]], seconds: float = 20.0) -> None:
+    """Returns as soon as the condition holds; fails when it doesn't in time."""
+    async with asyncio.timeout(seconds):
+        while True:
+            found = condition()
+            if found if isinstance(found, bool) else await found:
+                return
+            await asyncio.sleep(0.001)
 
 
 @pytest.fixture

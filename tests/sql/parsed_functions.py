@@ -50,7 +50,9 @@ def parse_function(file: SqlFile, names: Names) -> Parsed:
 class _Function:
     def __init__(self, file: SqlFile, stmt: ast.CreateFunctionStmt, names: Names, parsed: Parsed) -> None:
         self.file, self.stmt, self.parsed = file, stmt, parsed
-        self.options = {option.defname: option.arg for option in stmt.options or () if option.defname != "set"}
+        self.options = {
+            option.defname: option.arg for option in stmt.options or () if option.defname != "set"
+        }
         self.scope = _Scope(names, self._search_path())
 
     def read(self) -> None:
@@ -101,7 +103,7 @@ class _Scope:
         return next((candidate for candidate in candidates if candidate in known), None)
 
 
-class _Writes(Visitor):  # type: ignore[misc]
+class _Writes(Visitor):
     def __init__(self, scope: _Scope, parsed: Parsed) -> None:
         super().__init__()
         self.scope, self.parsed = scope, parsed
@@ -151,7 +153,7 @@ def _status_tests(where: Any) -> set[str]:
     """The constants that the statement compares a column `status` with."""
     found: set[str] = set()
 
-    class Tests(Visitor):  # type: ignore[misc]
+    class Tests(Visitor):
         def visit_A_Expr(self, _: Any, node: ast.A_Expr) -> None:  # noqa: N802
             column = node.lexpr.fields[-1] if isinstance(node.lexpr, ast.ColumnRef) else None
             same = node.name[0].sval == "=" and node.kind in {A_Expr_Kind.AEXPR_OP, A_Expr_Kind.AEXPR_IN}
@@ -167,10 +169,10 @@ def _strings(node: Any) -> Iterator[str]:
     """Constants in an expression."""
     found: list[str] = []
 
-    class Constants(Visitor):  # type: ignore[misc]
+    class Constants(Visitor):
         def visit_A_Const(self, _: Any, node: ast.A_Const) -> None:  # noqa: N802
             if isinstance(node.val, ast.String):
-                found.append(node.val.sval)
+                found.append(str(node.val.sval))
 
     for part in node if isinstance(node, tuple) else (node,):
         Constants()(part)

@@ -1,6 +1,6 @@
 """A database's schema as text, by our own catalogue queries: the same on every server version and machine.
 
-`python -m tests.sql.schema_text DSN > tests/sql/schema.txt` renews the committed one from a migrated database.
+`python -m tests.sql.schema_text DSN > tests/sql/schema.txt` renews the committed one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from psycopg import Connection
 from app.schema.roles import SCHEMAS
 
 _TABLES = """
-    select c.oid, n.nspname || '.' || c.relname, case c.relkind when 'r' then 'table' when 'v' then 'view' else 'sequence' end,
+    select c.oid, n.nspname || '.' || c.relname,
+           case c.relkind when 'r' then 'table' when 'v' then 'view' else 'sequence' end,
            coalesce(array_to_string(c.reloptions, ', '), '')
     from pg_class c join pg_namespace n on n.oid = c.relnamespace
     where n.nspname = any(%s) and c.relkind in ('r', 'v', 'S') order by 3, 2"""
@@ -34,14 +35,15 @@ _TYPES = """
     from pg_type t join pg_namespace n on n.oid = t.typnamespace join pg_enum e on e.enumtypid = t.oid
     where n.nspname = any(%s) group by 1 order by 1"""
 _FUNCTIONS = """
-    select n.nspname || '.' || p.proname, pg_get_function_arguments(p.oid), pg_get_function_result(p.oid), p.prosecdef,
+    select n.nspname || '.' || p.proname, pg_get_function_arguments(p.oid), pg_get_function_result(p.oid),
+           p.prosecdef,
            l.lanname, coalesce(array_to_string(p.proconfig, '; '), '')
     from pg_proc p join pg_namespace n on n.oid = p.pronamespace join pg_language l on l.oid = p.prolang
     where n.nspname = any(%s) order by 1, 2"""
 
 
 def schema_text(conn: Connection[Any]) -> str:
-    """Tables, views, sequences, types and functions of our schemas; order and layout don't depend on history."""
+    """Tables, views, sequences, types and functions of our schemas, whatever their history."""
     conn.execute("set search_path = pg_catalog, pg_temp")
     return "\n".join([*_types(conn), *_tables(conn), *_functions(conn)]) + "\n"
 
@@ -67,8 +69,11 @@ def _tables(conn: Connection[Any]) -> Iterator[str]:
 
 def _functions(conn: Connection[Any]) -> Iterator[str]:
     yield ""
-    for name, arguments, result, definer, language, settings in conn.execute(_FUNCTIONS, [list(SCHEMAS)]).fetchall():
-        yield f"function {name}({arguments}) returns {result} {language}{' definer' if definer else ''} {settings}"
+    for name, arguments, result, definer, language, settings in conn.execute(
+        _FUNCTIONS, [list(SCHEMAS)]
+    ).fetchall():
+        rights = " definer" if definer else ""
+        yield f"function {name}({arguments}) returns {result} {language}{rights} {settings}"
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """What is handed out, in which order, and what is not: paused, expired, scheduled, too large."""
 
+import secrets
 import time
 
 import pytest
@@ -65,9 +66,9 @@ def test_an_expired_job_is_refused_at_claim_and_ended_by_the_loop(db: Database) 
     assert status(server, late) == "ready"
     row = server.execute("select server_api.expire()").fetchone()
     assert row is not None and row[0]["expired"] == 1 and row[0]["next"] is None
-    assert server.execute("select status, reason, finished_at is not null from server_api.job").fetchall() == [
-        ("failed", "expired", True)
-    ]
+    assert server.execute(
+        "select status, reason, finished_at is not null from server_api.job"
+    ).fetchall() == [("failed", "expired", True)]
 
 
 def test_expiry_says_when_it_is_wanted_next(db: Database) -> None:
@@ -80,8 +81,6 @@ def test_expiry_says_when_it_is_wanted_next(db: Database) -> None:
 def test_an_answer_carries_at_most_256_kb_of_arguments(db: Database) -> None:
     server, worker = db.connect("server"), Session(db)
     # Incompressible, so that the size on disk is the size sent.
-    import secrets
-
     enqueue(server, *[job(args={"x": secrets.token_hex(30_000)}) for _ in range(8)])
     answer = worker.exchange(want=8)
     assert 1 <= len(answer["jobs"]) < 8 and answer["more"]

@@ -15,7 +15,14 @@ pytestmark = pytest.mark.pg15
 CATALOGUE = {
     "catalogue": 1,
     "tasks": [
-        {"name": "reports.monthly", "queue": "reports", "priority": 3, "schema": {}, "timeout": 60, "max_attempts": 4},
+        {
+            "name": "reports.monthly",
+            "queue": "reports",
+            "priority": 3,
+            "schema": {},
+            "timeout": 60,
+            "max_attempts": 4,
+        },
     ],
 }
 
@@ -41,13 +48,28 @@ def test_every_field_arrives(db: Database) -> None:
     cause = {"kind": "http", "actor": "acme", "request_id": "r1", "ref": "x", "reason": "why"}
     (job_id,) = enqueue(server, job(
         task="t", queue="q", args={"a": [1, None]}, priority=-4, lock="L", queueing_lock="Q", key="acme",
-        run_at="2999-01-01T00:00:00Z", expires_at="2999-02-01T00:00:00Z", timeout=2.5, max_attempts=7, cause=cause,
+        run_at="2999-01-01T00:00:00Z", expires_at="2999-02-01T00:00:00Z", timeout=2.5, max_attempts=7,
+        cause=cause,
     ))  # fmt: skip
     row = server.execute(
-        "select task, queue, args, priority, lock, queueing_lock, key, status, run_at::date::text, expires_at::date::text,"
-        " timeout, max_attempts, cause from server_api.job where id = %s", [job_id],
+        "select task, queue, args, priority, lock, queueing_lock, key, status, run_at::date::text,"
+        " expires_at::date::text, timeout, max_attempts, cause from server_api.job where id = %s", [job_id],
     ).fetchone()  # fmt: skip
-    assert row == ("t", "q", {"a": [1, None]}, -4, "L", "Q", "acme", "scheduled", "2999-01-01", "2999-02-01", 2.5, 7, cause)
+    assert row == (
+        "t",
+        "q",
+        {"a": [1, None]},
+        -4,
+        "L",
+        "Q",
+        "acme",
+        "scheduled",
+        "2999-01-01",
+        "2999-02-01",
+        2.5,
+        7,
+        cause,
+    )
     assert server.execute("select name from server_api.queue").fetchall() == [("q",)]
 
 
@@ -63,7 +85,9 @@ def test_an_idempotency_key_is_answered_again_whatever_the_body(db: Database) ->
     server = db.connect("server")
     given = {"api_key": 1, "key": "k", "hash": "abc", "answer": {"status": "ready"}}
     (job_id,) = many(server, job(idempotency=given))["ids"]
-    again = many(server, job(idempotency={**given, "hash": "other"}), job(idempotency={**given, "api_key": 2}))
+    again = many(
+        server, job(idempotency={**given, "hash": "other"}), job(idempotency={**given, "api_key": 2})
+    )
     assert again["replays"] == {"0": {"ids": [job_id], "hash": "abc", "answer": {"status": "ready"}}}
     assert again["ids"][0] is None and again["ids"][1] not in (None, job_id)
 
@@ -109,7 +133,11 @@ def test_a_batch_is_all_or_nothing(db: Database) -> None:
 
 def test_a_batch_under_an_idempotency_key_is_replayed(db: Database) -> None:
     server = db.connect("server")
-    params = [json.dumps([job(), job()]), '{"kind": "http"}', '{"api_key": 1, "key": "k", "hash": "h", "answer": {"n": 2}}']
+    params = [
+        json.dumps([job(), job()]),
+        '{"kind": "http"}',
+        '{"api_key": 1, "key": "k", "hash": "h", "answer": {"n": 2}}',
+    ]
     first = server.execute("select server_api.enqueue_batch(%s, %s, %s)", params).fetchone()
     again = server.execute("select server_api.enqueue_batch(%s, %s, %s)", params).fetchone()
     assert first is not None and again is not None
@@ -120,7 +148,13 @@ def test_a_batch_under_an_idempotency_key_is_replayed(db: Database) -> None:
 
 def test_a_bad_item_fails_the_call_and_leaves_nothing(db: Database) -> None:
     server = db.connect("server")
-    for bad in (job(priority="x"), job(queue="q" * 129), job(run_at="yesterday-ish"), job(timeout=-1), job(task=None)):
+    for bad in (
+        job(priority="x"),
+        job(queue="q" * 129),
+        job(run_at="yesterday-ish"),
+        job(timeout=-1),
+        job(task=None),
+    ):
         with pytest.raises((psycopg.errors.DataError, psycopg.errors.IntegrityError)):
             many(server, job(), bad)
     assert server.execute("select count(*) from server_api.job").fetchone() == (0,)
@@ -133,7 +167,8 @@ def test_plain_sql_in_the_producers_own_transaction(db: Database) -> None:
     listener = db.connect("admin")
     listener.execute("listen ow_any")
     row = producer.execute(
-        "select server_api.enqueue('reports.monthly', '{\"month\": \"2026-10\"}', max_attempts => 9, reason => 'test')"
+        "select server_api.enqueue('reports.monthly', '{\"month\": \"2026-10\"}',"
+        " max_attempts => 9, reason => 'test')"
     ).fetchone()
     assert row is not None
     assert server.execute("select count(*) from server_api.job").fetchone() == (0,)
@@ -142,11 +177,17 @@ def test_plain_sql_in_the_producers_own_transaction(db: Database) -> None:
     made = server.execute(
         "select queue, priority, timeout, max_attempts, cause from server_api.job where id = %s", [row[0]]
     ).fetchone()
-    assert made == ("reports", 3, 60, 4, {"kind": "sql", "actor": "onewriter_test_producer", "reason": "test"})
+    assert made == (
+        "reports",
+        3,
+        60,
+        4,
+        {"kind": "sql", "actor": "onewriter_test_producer", "reason": "test"},
+    )
 
 
 @pytest.mark.parametrize(
-    "call, state",
+    ("call", "state"),
     [
         ("server_api.enqueue('nobody')", "OWU01"),
         ("server_api.enqueue('reports.monthly', '[1]')", "OWV01"),
@@ -198,7 +239,9 @@ def test_events_and_procrastinates_own_views_tell_the_story(db: Database) -> Non
     (job_id,) = enqueue(server, job())
     (held,) = worker.claim()
     worker.exchange(done=[done(held)])
-    ours = server.execute("select id, type from server_api.event where job_id = %s order by at, id", [job_id]).fetchall()
+    ours = server.execute(
+        "select id, type from server_api.event where job_id = %s order by at, id", [job_id]
+    ).fetchall()
     assert ours == [("0", "created"), ("1s", "started"), ("1f", "succeeded")]
     dba = db.connect("dba")
     theirs = dba.execute("select type from procrastinate_events order by id").fetchall()

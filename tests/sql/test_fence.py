@@ -6,7 +6,15 @@ import pytest
 
 from tests.support.cluster import Database
 from tests.support.protocol import (
-    Session, done, enqueue, expire_lease, job, release, rescue, retry, status,
+    Session,
+    done,
+    enqueue,
+    expire_lease,
+    job,
+    release,
+    rescue,
+    retry,
+    status,
 )  # fmt: skip
 
 pytestmark = pytest.mark.pg15
@@ -45,7 +53,9 @@ def test_a_stale_item_in_a_batch_is_refused_alone_and_kept_as_evidence(db: Datab
     assert late == [(theirs["id"], worker.id, "onewriter_test_worker")]
 
 
-@pytest.mark.parametrize("how", ["wrong secret", "another login", "lost session", "closed session", "no session"])
+@pytest.mark.parametrize(
+    "how", ["wrong secret", "another login", "lost session", "closed session", "no session"]
+)
 def test_who_is_not_the_live_session_is_told_gone(db: Database, how: str) -> None:
     server, worker = db.connect("server"), Session(db)
     (job_id,) = enqueue(server, job())
@@ -68,7 +78,9 @@ def test_who_is_not_the_live_session_is_told_gone(db: Database, how: str) -> Non
     assert intruder.resume([held]) == {"gone": True}
     assert intruder.close() == {"gone": True}
     assert status(server, job_id) in ("running", "ready")
-    assert server.execute("select count(*) from server_api.attempt where status = 'succeeded'").fetchone() == (0,)
+    assert server.execute(
+        "select count(*) from server_api.attempt where status = 'succeeded'"
+    ).fetchone() == (0,)
 
 
 def test_a_late_settle_of_an_earlier_claim_by_the_same_worker_is_refused(db: Database) -> None:
@@ -110,7 +122,8 @@ def test_resume_gives_back_what_the_worker_never_got(db: Database) -> None:
     old_secret = worker.secret
     assert "secret" in worker.resume([kept])
     rows = server.execute(
-        "select id, status, attempts, crashes, started_at from server_api.job where id <> %s order by id", [kept["id"]]
+        "select id, status, attempts, crashes, started_at from server_api.job where id <> %s order by id",
+        [kept["id"]],
     ).fetchall()
     assert rows == [(item["id"], "ready", 0, None, None) for item in lost]
     assert status(server, kept["id"]) == "running"
@@ -134,7 +147,8 @@ def test_resume_waits_for_an_exchange_in_flight(db: Database) -> None:
     enqueue(server, job())
     flight = db.connect("worker", autocommit=False)
     flight.execute(
-        "select worker_api.exchange(%s, %s, null, null, null, null, 1, 1, true, null)", [worker.id, worker.secret]
+        "select worker_api.exchange(%s, %s, null, null, null, null, 1, 1, true, null)",
+        [worker.id, worker.secret],
     )
     worker.connection.execute("set lock_timeout = '50ms'")
     with pytest.raises(Exception, match="lock timeout"):
@@ -145,7 +159,7 @@ def test_resume_waits_for_an_exchange_in_flight(db: Database) -> None:
 
 
 @pytest.mark.parametrize(
-    "item, reason, text",
+    ("item", "reason", "text"),
     [
         ('"a\\u0000b", null, null', "not_json", "22P05"),
         ("1e999999, null, null", "not_json", "22003"),
@@ -159,7 +173,10 @@ def test_one_bad_item_among_200_good(db: Database, item: str, reason: str, text:
     server, worker = db.connect("server"), Session(db)
     enqueue(server, *[job() for _ in range(201)])
     bad, *good = worker.claim(201)
-    items = [f'[{bad["id"]}, 1, "succeeded", {item}]', *[f'[{g["id"]}, 1, "succeeded", 1, null, null]' for g in good]]
+    items = [
+        f'[{bad["id"]}, 1, "succeeded", {item}]',
+        *[f'[{g["id"]}, 1, "succeeded", 1, null, null]' for g in good],
+    ]
     answer = worker.exchange(done="[" + ",".join(items) + "]")
     assert list(answer["failed"]) == [str(bad["id"])] and text in answer["failed"][str(bad["id"])]
     counts = server.execute("select status, count(*) from server_api.job group by 1 order by 1").fetchall()
@@ -177,7 +194,9 @@ def test_settle_takes_only_the_three_ends(db: Database, how: Any) -> None:
     assert server.execute("select status, attempts from server_api.job").fetchall() == [("failed", 1)]
 
 
-@pytest.mark.parametrize("batch", ["[[]]", '[["x", 1]]', "[[1]]", "[null]", "[1]", '[{"id": 1}]', "[[null, null, null]]"])
+@pytest.mark.parametrize(
+    "batch", ["[[]]", '[["x", 1]]', "[[1]]", "[null]", "[1]", '[{"id": 1}]', "[[null, null, null]]"]
+)
 def test_items_without_an_id_are_nobodys_result(db: Database, batch: str) -> None:
     server, worker = db.connect("server"), Session(db)
     enqueue(server, job())

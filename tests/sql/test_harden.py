@@ -69,14 +69,14 @@ def test_undo_gives_back_postgresqls_defaults(db: Database, admin: psycopg.Conne
     assert plan(admin, undo=True) == []
     undone = rights()
     assert undone != hardened
-    assert {row for row in _initially_open(admin)} <= {oid for kind, oid, public in undone if kind == "f" and public}
+    assert set(_initially_open(admin)) <= {oid for kind, oid, public in undone if kind == "f" and public}
     harden(db.dsn("admin"))
     assert rights() == hardened
 
 
 def test_every_step_says_why_and_whom_it_touches(db: Database, admin: psycopg.Connection[Any]) -> None:
     unharden(db.dsn("admin"))
-    admin.execute("create role \"Somebody else\" login")
+    admin.execute('create role "Somebody else" login')
     try:
         steps = plan(admin)
         assert all(step.reason and step.statements for step in steps)
@@ -89,7 +89,9 @@ def test_every_step_says_why_and_whom_it_touches(db: Database, admin: psycopg.Co
         admin.execute('drop role "Somebody else"')
 
 
-def test_without_the_right_it_says_so_and_changes_nothing(db: Database, admin: psycopg.Connection[Any]) -> None:
+def test_without_the_right_it_says_so_and_changes_nothing(
+    db: Database, admin: psycopg.Connection[Any]
+) -> None:
     unharden(db.dsn("admin"))
     before = plan(admin)
     with pytest.raises((NotHardened, errors.InsufficientPrivilege)):
@@ -147,6 +149,7 @@ def _initially_open(conn: psycopg.Connection[Any]) -> list[int]:
     """Functions that initdb leaves open to everybody."""
     rows = conn.execute(
         """select oid from pg_proc p where pronamespace = 'pg_catalog'::regnamespace
-           and not exists (select from pg_init_privs i where i.objoid = p.oid and i.classoid = 'pg_proc'::regclass)"""
+           and not exists (
+               select from pg_init_privs i where i.objoid = p.oid and i.classoid = 'pg_proc'::regclass)"""
     )
     return [oid for (oid,) in rows]

@@ -7,7 +7,15 @@ import pytest
 
 from tests.support.cluster import Database
 from tests.support.protocol import (
-    Session, done, enqueue, expire_lease, job, release, rescue, retry, status,
+    Session,
+    done,
+    enqueue,
+    expire_lease,
+    job,
+    release,
+    rescue,
+    retry,
+    status,
 )  # fmt: skip
 
 pytestmark = pytest.mark.pg15
@@ -104,7 +112,9 @@ def test_whatever_ends_the_first_place_frees_the_next(db: Database, how: str) ->
             rescue(server)
         case "expire":
             worker.exchange(release=[release(held)])
-            db.connect("admin").execute("update procrastinate.procrastinate_jobs set expires_at = now() where id = %s", [first])
+            db.connect("admin").execute(
+                "update procrastinate.procrastinate_jobs set expires_at = now() where id = %s", [first]
+            )
             server.execute("select server_api.expire()")
     expected = second if how in ("cancel", "expire") else first
     assert [item["id"] for item in other.claim(5)] == [expected]
@@ -160,7 +170,9 @@ def test_100_000_jobs_behind_one_lock_hold_nobody_up(db: Database) -> None:
         exchanges += 1
         assert answer["more"] or found
     assert exchanges <= 102, "each look parks what it found blocked"
-    (first,) = server.execute("select id from server_api.job where status = 'running' and lock = 'L'").fetchall()
+    (first,) = server.execute(
+        "select id from server_api.job where status = 'running' and lock = 'L'"
+    ).fetchall()
     began = time.monotonic()
     for _ in range(20):
         answer = worker.exchange(done=[[first[0], 1, "succeeded", None, None, None]], want=1)

@@ -1,4 +1,4 @@
-"""Migrations: from nothing, half-way, twice at once, under another prefix, by a migrator; and what they make."""
+"""Migrations: from nothing, half-way, twice at once, under another prefix, by a migrator."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ from psycopg import errors
 
 from app.schema import contract
 from app.schema.ddl import script
+from app.schema.doctor import examine
 from app.schema.grants import live_grants, read_page
-from app.schema.logins import create_login
+from app.schema.logins import create_login, drop_login
 from app.schema.migrate import become_owner, migrate, run_revisions
 from app.schema.paths import SQL
 from app.schema.roles import BUNDLES, SCHEMAS, with_prefix
@@ -54,7 +55,7 @@ def processes() -> ProcessPoolExecutor:
 
 @pytest.mark.pg15
 def test_migrating_makes_the_committed_schema(empty: str) -> None:
-    """A review sees the DDL that changed. To renew: python -m tests.sql.schema_text DSN > tests/sql/schema.txt"""
+    """A review sees the DDL that changed. tests/sql/schema_text.py says how to renew it."""
     migrate(empty)
     assert described(empty) == SNAPSHOT.read_text(encoding="utf-8")
 
@@ -98,7 +99,8 @@ def test_another_prefix_names_other_roles(empty: str) -> None:
         migrate(empty, role_prefix=prefix)
         with psycopg.connect(empty) as conn:
             owners = conn.execute(
-                "select distinct pg_get_userbyid(relowner) from pg_class where relnamespace = 'jobs'::regnamespace"
+                """select distinct pg_get_userbyid(relowner) from pg_class
+                   where relnamespace = 'jobs'::regnamespace"""
             ).fetchall()
             assert owners == [(f"{prefix}_api",)]
             grantees = conn.execute(
@@ -106,7 +108,9 @@ def test_another_prefix_names_other_roles(empty: str) -> None:
                    where pronamespace = 'worker_api'::regnamespace order by 1"""
             ).fetchall()
             assert grantees == [(f"{prefix}_api",), (f"{prefix}_worker",)]
-            sources = conn.execute("select prosrc from pg_proc where pronamespace = 'jobs'::regnamespace").fetchall()
+            sources = conn.execute(
+                "select prosrc from pg_proc where pronamespace = 'jobs'::regnamespace"
+            ).fetchall()
             assert not any("onewriter_worker" in source for (source,) in sources)
     finally:
         with psycopg.connect(empty, autocommit=True) as conn:
@@ -117,6 +121,29 @@ def test_another_prefix_names_other_roles(empty: str) -> None:
 @pytest.mark.pg15
 def test_a_migrator_runs_it_where_roles_and_schemas_are(db: Database) -> None:
     migrate(db.dsn("migrator"))
+
+
+@pytest.mark.pg15
+def test_a_superuser_is_not_needed(postgres: Server, empty: str) -> None:
+    """CREATEROLE and owning the database do; what only a superuser may grant, the doctor names."""
+    boss, prefix = f"boss_{os.getpid()}", f"own{os.getpid()}"
+    name = empty.rpartition("/")[2]
+    with psycopg.connect(postgres.dsn("postgres"), autocommit=True) as conn:
+        conn.execute(f"create role {boss} login createrole".encode())
+        conn.execute(f"alter database {name} owner to {boss}".encode())
+        dsn = postgres.dsn(name, boss)
+        try:
+            migrate(dsn, role_prefix=prefix)
+            migrate(dsn, role_prefix=prefix)
+            mends = [finding.mend for finding in examine(dsn, role_prefix=prefix)]
+            assert f"grant pg_signal_backend to {prefix}_api;" in mends
+            assert "onewriter migrate" not in mends
+        finally:
+            conn.execute(f"alter database {name} owner to postgres".encode())
+            with psycopg.connect(empty, autocommit=True) as inside:
+                inside.execute(f"drop owned by {prefix}_api cascade".encode())
+                _drop_roles(inside, prefix)
+            conn.execute(f"drop role {boss}".encode())
 
 
 def test_a_login_without_rights_is_refused_before_anything_changes(db: Database) -> None:
@@ -212,10 +239,13 @@ def test_every_object_has_a_comment(db: Database) -> None:
     with db.connect("admin") as conn:
         silent = conn.execute(
             """select oid::regprocedure::text from pg_proc
-               where pronamespace = any(%(ours)s::text[]::regnamespace[]) and obj_description(oid, 'pg_proc') is null
+               where pronamespace = any(%(ours)s::text[]::regnamespace[])
+                 and obj_description(oid, 'pg_proc') is null
                union all
-               select oid::regclass::text from pg_class where relnamespace = any(%(ours)s::text[]::regnamespace[])
-                 and relkind in ('r', 'v') and obj_description(oid, 'pg_class') is null and relname <> 'alembic_version'
+               select oid::regclass::text from pg_class
+               where relnamespace = any(%(ours)s::text[]::regnamespace[])
+                 and relkind in ('r', 'v') and obj_description(oid, 'pg_class') is null
+                 and relname <> 'alembic_version'
                union all
                select nspname from pg_namespace where nspname = any(%(ours)s)
                  and obj_description(oid, 'pg_namespace') is null
@@ -254,13 +284,26 @@ def test_contract_sql_folder_is_all_applied(db: Database) -> None:
     assert count == len(list(SQL.glob("*/*.sql")))
 
 
+@pytest.mark.pg15
+def test_a_migrator_made_after_hardening_can_connect(db: Database) -> None:
+    name = f"deploy_{os.getpid()}"
+    with db.connect("admin") as conn:
+        create_login(conn, name, "migrator", "x")
+        try:
+            migrate(db.server.dsn(db.name, name))
+        finally:
+            drop_login(conn, name)
+
+
 def test_a_login_can_be_made_twice_and_is_what_was_asked(db: Database) -> None:
     name = f"twice_{os.getpid()}"
     with db.connect("admin") as conn:
         try:
             for password in ("one", "two"):
                 create_login(conn, name, "worker", password)
-            assert conn.execute("select pg_has_role(%s, 'onewriter_worker', 'usage')", [name]).fetchone() == (True,)
+            assert conn.execute("select pg_has_role(%s, 'onewriter_worker', 'usage')", [name]).fetchone() == (
+                True,
+            )
             stored = conn.execute("select rolpassword from pg_authid where rolname = %s", [name]).fetchone()
             assert stored is not None
             assert stored[0].startswith("SCRAM-SHA-256$")
@@ -282,7 +325,7 @@ def _acl(dsn: str) -> set[tuple[str, str]]:
 
 
 def _foreign(dsn: str) -> list[Any]:
-    """Rights on everything that isn't ours: databases, other schemas, the catalogue, languages, foreign roles."""
+    """Rights on everything that isn't ours: the database, other schemas, the catalogue, languages."""
     with psycopg.connect(dsn) as conn:
         return conn.execute(
             """select 'database', oid, datacl::text from pg_database where datname = current_database()
@@ -302,7 +345,7 @@ def _drop_roles(conn: psycopg.Connection[Any], prefix: str) -> None:
 
 
 def _messages(text: str) -> Iterator[str]:
-    """The script in pieces that each end with a commit; a message of many statements is one transaction anyway."""
+    """The script in pieces that each end with a commit, as one message each."""
     for part in re.split(r"(?im)^commit;$", text):
         opened = re.search(r"(?im)^begin;$", part) is not None
         yield f"{part}\ncommit;" if opened else part

@@ -1,4 +1,4 @@
-"""One writer per column and per transition: headers, parsed bodies, `onewriter ownership`, inspect.writers agree."""
+"""One writer per column and transition: headers, bodies, `onewriter ownership`, inspect.writers agree."""
 
 from __future__ import annotations
 
@@ -98,7 +98,9 @@ def test_every_owned_column_exists(db: Database) -> None:
     with db.connect("admin") as conn:
         columns = {(table, column) for table, column, _ in _columns(conn)}
     unknown = [
-        row for row in ownership(FUNCTIONS) if row.column != ROWS_DELETED and (row.table, row.column) not in columns
+        row
+        for row in ownership(FUNCTIONS)
+        if row.column != ROWS_DELETED and (row.table, row.column) not in columns
     ]
     assert not unknown
 
@@ -112,7 +114,10 @@ def test_inspect_writers_says_what_the_headers_say(db: Database) -> None:
                 "select table_name, column_name, written_by, callable_by from inspect.writers"
             )
         }
-    said = {(row.table.split(".")[1], row.column): (row.written_by, set(row.callers)) for row in ownership(FUNCTIONS)}
+    said = {
+        (row.table.split(".")[1], row.column): (row.written_by, set(row.callers))
+        for row in ownership(FUNCTIONS)
+    }
     assert live == said
 
 

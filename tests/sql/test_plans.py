@@ -3,6 +3,7 @@
 Three times a batch join went quadratic in a prototype; a plan is therefore part of the contract.
 """
 
+import json
 import re
 from typing import Any
 
@@ -22,7 +23,8 @@ def filled(db: Database, statistics: bool) -> psycopg.Connection[Any]:
     admin.execute("alter table procrastinate.procrastinate_jobs set (autovacuum_enabled = off)")
     admin.execute(
         "insert into procrastinate.procrastinate_jobs (queue_name, task_name, status, gate, scheduled_at)"
-        " select 'q' || n %% 7, 'echo', case when n %% 3 = 0 then 'todo' else 'succeeded' end::procrastinate.procrastinate_job_status,"
+        " select 'q' || n %% 7, 'echo',"
+        " case when n %% 3 = 0 then 'todo' else 'succeeded' end::procrastinate.procrastinate_job_status,"
         " case when n %% 9 = 0 then 2 else 0 end, case when n %% 9 = 0 then now() + interval '1 day' end"
         " from generate_series(1, %s) as n",
         [ROWS],
@@ -43,19 +45,33 @@ def plans(admin: psycopg.Connection[Any], session: Session, run: str) -> dict[st
     admin.execute("set client_min_messages = log")
     admin.execute(run.encode(), [session.id, session.secret])
     admin.execute("reset client_min_messages")
-    return {text: re.findall(r"(?:->|\n)\s*(\w[^\n]*?)\s+\(cost", text) for text in seen if "procrastinate_jobs" in text}
+    return {
+        text: re.findall(r"(?:->|\n)\s*(\w[^\n]*?)\s+\(cost", text)
+        for text in seen
+        if "procrastinate_jobs" in text
+    }
 
 
 @pytest.mark.parametrize("statistics", [True, False], ids=["analyzed", "never analyzed"])
 @pytest.mark.parametrize("queues", [None, ["q1"], ["q1", "q2"]], ids=["all", "one", "two"])
-def test_a_claim_reads_its_index_and_nothing_else(db: Database, statistics: bool, queues: list[str] | None) -> None:
+def test_a_claim_reads_its_index_and_nothing_else(
+    db: Database, statistics: bool, queues: list[str] | None
+) -> None:
     admin = filled(db, statistics)
     session = Session(db, queues=queues)
-    found = plans(admin, session, "select worker_api.exchange(%s, %s, null, null, null, null, 50, 50, false, null)")
+    found = plans(
+        admin, session, "select worker_api.exchange(%s, %s, null, null, null, null, 50, 50, false, null)"
+    )
     assert found
     lines = [line for plan in found.values() for line in plan]
-    assert not [line for line in lines if line.startswith(("Seq Scan on procrastinate_jobs", "Bitmap"))], lines
-    scans = {line.split(" using ")[1].split(" on ")[0] for line in lines if "procrastinate_jobs" in line and " using " in line}
+    assert not [line for line in lines if line.startswith(("Seq Scan on procrastinate_jobs", "Bitmap"))], (
+        lines
+    )
+    scans = {
+        line.split(" using ")[1].split(" on ")[0]
+        for line in lines
+        if "procrastinate_jobs" in line and " using " in line
+    }
     ready = "onewriter_ready" if queues is None else "onewriter_ready_by_queue"
     assert ready in scans
     due = {"onewriter_due", "onewriter_due_by_queue"}
@@ -70,16 +86,18 @@ def test_a_settle_finds_its_rows_by_id_in_one_pass(db: Database, statistics: boo
     session = Session(db)
     enqueue(db.connect("server"), *[job(priority=9) for _ in range(100)])
     items = [done(item) for item in session.claim(100)]
-    import json
-
     text = json.dumps(items).replace("'", "")
     found = plans(
         admin, session, f"select worker_api.exchange(%s, %s, '{text}', null, null, null, 0, 0, true, null)"
     )
-    (settle,) = [plan for query, plan in found.items() if "insert into jobs.attempt" in query and "update" in query]
+    (settle,) = [
+        plan for query, plan in found.items() if "insert into jobs.attempt" in query and "update" in query
+    ]
     assert any(line.startswith("Index Scan using procrastinate_jobs_pkey") for line in settle), settle
     assert any(line.startswith("Hash Join") for line in settle), settle
-    assert not [line for line in settle if line.startswith(("Nested Loop", "Merge Join", "Seq Scan on procrastinate"))]
+    assert not [
+        line for line in settle if line.startswith(("Nested Loop", "Merge Join", "Seq Scan on procrastinate"))
+    ]
 
 
 def test_a_claim_costs_the_same_behind_a_large_history(db: Database) -> None:

@@ -18,7 +18,9 @@ def test_a_lost_sessions_jobs_come_back_and_its_worker_is_told_gone(db: Database
     assert (answer["session"], answer["returned"], answer["failed"]) == (worker.id, 1, 0)
     assert {"ow_any", "ow_job"} <= set(answer["wake"])
     assert status(server, job_id) == "ready"
-    assert server.execute("select status, reason, attempt from server_api.attempt").fetchall() == [("lost", "lost", 1)]
+    assert server.execute("select status, reason, attempt from server_api.attempt").fetchall() == [
+        ("lost", "lost", 1)
+    ]
     assert worker.exchange(done=[done(held)])["gone"]
     (again,) = Session(db).claim()
     assert (again["id"], again["attempts"], again["crashes"]) == (job_id, 0, 1)
@@ -49,7 +51,8 @@ def test_a_busy_session_is_not_swept_while_it_exchanges(db: Database) -> None:
     server, worker = db.connect("server"), Session(db)
     flight = db.connect("worker", autocommit=False)
     flight.execute(
-        "select worker_api.exchange(%s, %s, null, null, null, null, 0, 0, true, null)", [worker.id, worker.secret]
+        "select worker_api.exchange(%s, %s, null, null, null, null, 0, 0, true, null)",
+        [worker.id, worker.secret],
     )
     expire_lease_blocked = db.connect("admin")
     expire_lease_blocked.execute("set lock_timeout = '50ms'")
@@ -59,7 +62,7 @@ def test_a_busy_session_is_not_swept_while_it_exchanges(db: Database) -> None:
 
 
 def test_a_backend_that_keeps_its_session_locked_past_the_lease_is_terminated(db: Database) -> None:
-    """SIGSTOP in the middle of a large answer: neither a cancel nor statement_timeout reaches such a backend."""
+    """SIGSTOP in a large answer: neither a cancel nor statement_timeout reaches such a backend."""
     server = db.connect("server")
     worker = Session(db)
     enqueue(server, job())
@@ -67,10 +70,11 @@ def test_a_backend_that_keeps_its_session_locked_past_the_lease_is_terminated(db
     expire_lease(db, worker)
     worker.connection.execute("begin")
     worker.connection.execute(
-        "select worker_api.exchange(%s, %s, null, null, null, null, 0, 0, true, null)", [worker.id, worker.secret]
+        "select worker_api.exchange(%s, %s, null, null, null, null, 0, 0, true, null)",
+        [worker.id, worker.secret],
     )
     assert rescue(server)["session"] is None
-    with pytest.raises(Exception, match="terminat|closed"):
+    with pytest.raises(Exception, match=r"terminat|closed"):
         worker.connection.execute("select 1")
     taken = [rescue(server) for _ in range(20)]
     assert any(answer["session"] == worker.id and answer["returned"] == 1 for answer in taken)
@@ -128,7 +132,9 @@ def test_the_third_crash_ends_the_job_and_no_neighbour(db: Database) -> None:
             rescue(server)
         else:
             worker.exchange(done=[done(item) for item in held])
-    rows = server.execute("select id, status, reason, crashes from server_api.job where id = %s", [poison]).fetchall()
+    rows = server.execute(
+        "select id, status, reason, crashes from server_api.job where id = %s", [poison]
+    ).fetchall()
     assert rows == [(poison, "failed", "lost", 2)]
     assert {status(server, i) for i in neighbours} == {"succeeded"}
     lost = server.execute("select count(*) from server_api.attempt where job_id = %s", [poison]).fetchone()

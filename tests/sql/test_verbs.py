@@ -37,9 +37,14 @@ def test_cancel_ends_a_waiting_job_and_asks_a_running_one(db: Database) -> None:
     assert worker.exchange()["abort"] == [running]
     worker.exchange(done=[done(held, how="aborted")])
     assert (status(server, running), status(server, waiting)) == ("aborted", "cancelled")
-    assert refused(server, "select server_api.cancel(%s, 'me', null)", running) == ("OWS01", {"status": "aborted"})
+    assert refused(server, "select server_api.cancel(%s, 'me', null)", running) == (
+        "OWS01",
+        {"status": "aborted"},
+    )
     assert refused(server, "select server_api.cancel(99, 'me', null)") == ("OWN01", {"job_id": 99})
-    events = server.execute("select job_id, type, detail from server_api.event where id like 'e%' order by id").fetchall()
+    events = server.execute(
+        "select job_id, type, detail from server_api.event where id like 'e%' order by id"
+    ).fetchall()
     assert events == [
         (waiting, "cancelled", {"actor": "me", "reason": "why"}),
         (running, "abort_requested", {"actor": "onewriter_test_dba", "reason": "stop it"}),
@@ -52,7 +57,9 @@ def test_an_abort_asked_twice_is_recorded_once(db: Database) -> None:
     worker.claim()
     for _ in range(2):
         call(server, "select server_api.cancel(%s, 'me', null)", job_id)
-    assert server.execute("select count(*) from server_api.event where type = 'abort_requested'").fetchone() == (1,)
+    assert server.execute(
+        "select count(*) from server_api.event where type = 'abort_requested'"
+    ).fetchone() == (1,)
 
 
 def test_retry_allows_one_more_run_under_the_same_id(db: Database) -> None:
@@ -74,7 +81,10 @@ def test_run_now_makes_a_scheduled_job_due(db: Database) -> None:
     answer = call(server, "select server_api.run_now(%s, 'me', 'customer call')", job_id)
     assert (answer["job_id"], answer["created"]) == (job_id, False) and "ow_any" in answer["wake"]
     assert [item["id"] for item in worker.claim()] == [job_id]
-    assert refused(server, "select server_api.run_now(%s, 'me', 'x')", job_id) == ("OWS01", {"status": "running"})
+    assert refused(server, "select server_api.run_now(%s, 'me', 'x')", job_id) == (
+        "OWS01",
+        {"status": "running"},
+    )
 
 
 def test_run_now_of_a_finished_job_is_a_new_job_whose_cause_is_the_old_one(db: Database) -> None:
@@ -83,10 +93,14 @@ def test_run_now_of_a_finished_job_is_a_new_job_whose_cause_is_the_old_one(db: D
     worker.exchange(done=[done(item) for item in worker.claim()])
     new = call(db.connect("dba"), "select operator_api.run_now(%s, 'again')", old)
     assert new != old
-    row = server.execute("select args, key, timeout, cause from server_api.job where id = %s", [new]).fetchone()
+    row = server.execute(
+        "select args, key, timeout, cause from server_api.job where id = %s", [new]
+    ).fetchone()
     cause = {"kind": "operator", "actor": "onewriter_test_dba", "ref": f"job {old}", "reason": "again"}
     assert row == ({"a": None}, "acme", 3.0, cause)
-    audit = server.execute("select actor, login, action, target, reason, detail from server_api.audit").fetchall()
+    audit = server.execute(
+        "select actor, login, action, target, reason, detail from server_api.audit"
+    ).fetchall()
     dba = "onewriter_test_dba"
     assert audit == [(dba, dba, "jobs.run_now", f"job {old}", "again", {"job_id": new, "request_id": None})]
 
@@ -108,11 +122,18 @@ def test_keys_are_stored_by_hash_and_revoked_at_once(db: Database) -> None:
     assert refused(server, create, "", "h3", ["admin"])[1]["field"] == "name"
     server.execute("select server_api.revoke_key('ci', 'me')")
     assert refused(server, "select server_api.revoke_key('ci', 'me')") == ("OWN02", {"key": "ci"})
-    assert server.execute("select revoked_at is not null, revoked_by from server_api.api_key").fetchall() == [(True, "me")]
-    assert server.execute("select action from server_api.audit order by id").fetchall() == [("keys.create",), ("keys.revoke",)]
+    assert server.execute("select revoked_at is not null, revoked_by from server_api.api_key").fetchall() == [
+        (True, "me")
+    ]
+    assert server.execute("select action from server_api.audit order by id").fetchall() == [
+        ("keys.create",),
+        ("keys.revoke",),
+    ]
 
 
-@pytest.mark.parametrize("verb", ["update jobs.audit set actor = 'x'", "delete from jobs.audit", "truncate jobs.audit"])
+@pytest.mark.parametrize(
+    "verb", ["update jobs.audit set actor = 'x'", "delete from jobs.audit", "truncate jobs.audit"]
+)
 def test_nobody_changes_the_audit_not_even_its_owner(db: Database, verb: str) -> None:
     server = db.connect("server")
     server.execute("select server_api.record_audit('me', 'test', 'x', null, null)")
@@ -131,7 +152,11 @@ def test_a_dba_sees_no_argument_and_no_result(db: Database) -> None:
         {"card": "string", "deep": "object", "list": "array"},
     )
     assert dba.execute("select result from inspect.attempts").fetchone() == ({"token": "string"},)
-    for forbidden in ("select args from procrastinate_jobs", "select * from procrastinate_jobs", "select * from jobs.attempt"):
+    for forbidden in (
+        "select args from procrastinate_jobs",
+        "select * from procrastinate_jobs",
+        "select * from jobs.attempt",
+    ):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             dba.execute(forbidden.encode())
     assert dba.execute("select status from procrastinate_jobs").fetchone() == ("succeeded",)

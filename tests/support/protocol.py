@@ -8,8 +8,8 @@ import psycopg
 from tests.support.cluster import Database
 
 FIELDS = (
-    "id", "claim_no", "queue", "task", "args", "attempts", "priority", "lock", "queueing_lock", "scheduled_at",
-    "timeout", "max_attempts", "crashes",
+    "id", "claim_no", "queue", "task", "args", "attempts", "priority", "lock", "queueing_lock",
+    "scheduled_at", "timeout", "max_attempts", "crashes",
 )  # fmt: skip
 
 

@@ -72,7 +72,9 @@ def test_a_setting_that_is_wrong_is_named(
     assert "ONEWRITER_PORT" in capsys.readouterr().err
 
 
-def test_config_show_hides_passwords(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_config_show_hides_passwords(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("ONEWRITER_DATABASE_URL", "postgresql://u:hush@h/d")
     assert run(["config", "show", "--json"]) == 0
     assert "hush" not in capsys.readouterr().out

@@ -6,7 +6,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = [p for p in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("*/README.md")] if ".dev" not in p.parts]
+PAGES = [
+    p
+    for p in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("*/README.md")]
+    if ".dev" not in p.parts
+]
 CONTRACT = sorted(p for p in (ROOT / "sql").glob("*/*.sql"))
 
 
@@ -19,11 +23,13 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 def test_the_contracts_page_lists_every_file_with_its_first_sentence() -> None:
     page = (ROOT / "sql" / "README.md").read_text()
-    sections = dict(re.findall(r"^### (\w+): [^\n]*\n(.*?)(?=^### |\Z)", page, re.S | re.M))
+    sections = dict(re.findall(r"^### (\w+): [^\n]*\n(.*?)(?=^### |\Z)", page, re.DOTALL | re.MULTILINE))
     for file in CONTRACT:
         sentence = file.read_text().splitlines()[0].partition(": ")[2]
         assert f"- `{file.stem}`: {sentence}\n" in sections[file.parent.name], file.name
-    assert sum(section.count("\n- ") + section.startswith("- ") for section in sections.values()) == len(CONTRACT)
+    assert sum(section.count("\n- ") + section.startswith("- ") for section in sections.values()) == len(
+        CONTRACT
+    )
 
 
 def test_the_index_of_decisions_is_complete() -> None:

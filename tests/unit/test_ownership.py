@@ -22,7 +22,11 @@ def test_a_column_without_table_goes_on_with_the_one_before() -> None:
 
 def test_deleted_rows_are_written_too_and_brackets_may_hold_commas() -> None:
     file = sql_file(Writes="jobs.a.x, jobs.b (deletes what is old, in batches), .y")
-    assert columns_written(file) == {Column("jobs.a", "x"), Column("jobs.b", "(rows deleted)"), Column("jobs.b", "y")}
+    assert columns_written(file) == {
+        Column("jobs.a", "x"),
+        Column("jobs.b", "(rows deleted)"),
+        Column("jobs.b", "y"),
+    }
 
 
 def test_nothing_is_nothing() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
 from typing import Any, cast
 
 import psycopg
@@ -26,10 +25,9 @@ LEADING = cast("Leadership", Leading())
 
 
 @pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loops, "GAP", 0.001)
-    monkeypatch.setattr(loops, "Backoff", lambda: _NoPause())
-    yield
+    monkeypatch.setattr(loops, "Backoff", _NoPause)
 
 
 class _NoPause:
@@ -45,7 +43,7 @@ async def run_through(loop: Loop, runs: int, seen: list[Any], *, seconds: float 
     task = asyncio.create_task(loop.run(LEADING))
     try:
         async with asyncio.timeout(seconds):
-            while len(seen) < runs:
+            while len(seen) < runs:  # noqa: ASYNC110 (the loop under test owns the events)
                 await asyncio.sleep(0)
     finally:
         task.cancel()

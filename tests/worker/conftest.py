@@ -1,4 +1,4 @@
-"""Real worker processes on a real database; tests wait for conditions, woken by the NOTIFYs of the contract."""
+"""Real worker processes on a real database; tests wait for conditions, woken by the contract's NOTIFYs."""
 
 import json
 import os
@@ -45,7 +45,9 @@ class Bench:
         return ids
 
     def notify(self, queues: set[str]) -> None:
-        names = self._admin.execute("select jobs.channels(%s) as names", (sorted(queues),)).fetchone()["names"]
+        names = self._admin.execute("select jobs.channels(%s) as names", (sorted(queues),)).fetchone()[
+            "names"
+        ]
         for name in names:
             self._server.execute(f'notify "{name}"')
 
@@ -91,7 +93,9 @@ class Bench:
     def rescue(self) -> None:
         """What the scheduler does when leases have ended, without waiting for them."""
         self.sql("update jobs.session set expires_at = now() - interval '1 s' where closed_at is null")
-        while json.loads(json.dumps(self._server.execute("select server_api.rescue()").fetchone()[0]))["session"]:
+        while json.loads(json.dumps(self._server.execute("select server_api.rescue()").fetchone()[0]))[
+            "session"
+        ]:
             pass
         self.notify({"default"})
 

@@ -1,4 +1,5 @@
 """Task modules as a team would write them: stock Procrastinate and nothing of ours."""
+# ruff: noqa: ARG002, ASYNC110, ASYNC240, ASYNC251, BLE001 (tasks that misbehave on purpose)
 
 import asyncio
 import contextvars

@@ -85,7 +85,9 @@ def test_a_cut_connection_is_resumed(bench: Bench) -> None:
     jobs = [bench.enqueue("sample.nap", {"seconds": 0.5}) for _ in range(3)]
     bench.running(3)
     for _ in range(3):
-        bench.sql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'onewriter_test_worker'")
+        bench.sql(
+            "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'onewriter_test_worker'"
+        )
     assert {bench.outcome(job) for job in jobs} == {("succeeded", "rested")}
     assert [len(bench.attempts(job)) for job in jobs] == [1, 1, 1]
     assert len(bench.sql("select * from jobs.session")) == 1
@@ -115,3 +117,30 @@ def test_an_abort_reaches_async_and_sync_tasks_by_signal(bench: Bench) -> None:
         for channel in answer["wake"]:
             bench.sql(f'notify "{channel}"')
     assert [bench.ended(job)["status"] for job in jobs] == ["aborted", "aborted"]
+
+
+def test_prefetched_jobs_are_not_held_back_by_a_long_one(bench: Bench) -> None:
+    """Short tasks are prefetched; where a long one comes between, what waits behind it goes elsewhere."""
+    short = {"task": "sample.add", "args": {"a": 1}}
+    ids = bench.enqueue_many([*[short] * 900, {"task": "sample.nap", "args": {"seconds": 6}}, *[short] * 50])
+    long = ids[900]
+    first = bench.start("-c", "1")
+    bench.until(lambda: bench.job(long)["status"] == "running" and _begun(bench, long))
+    assert _waiting(bench, ids[901:])
+    second = bench.start("-c", "1")
+    bench.until(lambda: {bench.job(job)["status"] for job in ids[901:]} == {"succeeded"})
+    assert bench.job(long)["status"] == "running"
+    assert bench.outcome(long) == ("succeeded", "rested")
+    assert first.stop() == second.stop() == 0
+    assert bench.sql("select count(*) as n, count(distinct job_id) as d from jobs.attempt") == [
+        {"n": 951, "d": 951}
+    ]
+
+
+def _begun(bench: Bench, job: int) -> bool:
+    query = "select 1 from procrastinate.procrastinate_jobs where id = %s and started_at is not null"
+    return bool(bench.sql(query, job))
+
+
+def _waiting(bench: Bench, jobs: list[int]) -> bool:
+    return any(bench.job(job)["status"] != "succeeded" for job in jobs)

@@ -31,7 +31,9 @@ def test_results_are_json_or_the_job_says_why_not(bench: Bench) -> None:
 
 
 def test_errors_are_bounded_and_clean(bench: Bench) -> None:
-    jobs = {how: bench.enqueue("sample.fails", {"how": how}) for how in ("nul", "long", "unprintable", "plain")}
+    jobs = {
+        how: bench.enqueue("sample.fails", {"how": how}) for how in ("nul", "long", "unprintable", "plain")
+    }
     bench.drain()
     assert {bench.outcome(job) for job in jobs.values()} == {("failed", "error")}
     errors = {how: bench.attempts(job)[-1]["error"] for how, job in jobs.items()}
@@ -55,9 +57,7 @@ def test_unknown_tasks_and_arguments_that_do_not_fit(bench: Bench) -> None:
     unknown = bench.enqueue("nobody.knows")
     unfit = bench.enqueue("sample.add", {"c": 1})
     endless = bench.enqueue("sample.add", {"a": 1})
-    bench.sql(
-        "update procrastinate.procrastinate_jobs set args = '{\"a\": 1e6000}' where id = %s", endless
-    )
+    bench.sql("update procrastinate.procrastinate_jobs set args = '{\"a\": 1e6000}' where id = %s", endless)
     fine = bench.enqueue("sample.add", {"a": 1})
     bench.drain("-c", "4")
     assert bench.outcome(unknown) == ("failed", "unknown_task")

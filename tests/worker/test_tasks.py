@@ -21,7 +21,9 @@ def test_every_kind_of_task_gives_its_result(bench: Bench) -> None:
         bench.enqueue("sleep", {"seconds": 0.01}): {"slept": 0.01},
     }
     bench.drain("-c", "3")
-    assert {job: bench.outcome(job) for job in wanted} == {job: ("succeeded", it) for job, it in wanted.items()}
+    assert {job: bench.outcome(job) for job in wanted} == {
+        job: ("succeeded", it) for job, it in wanted.items()
+    }
 
 
 def test_the_context_is_the_stock_one(bench: Bench) -> None:

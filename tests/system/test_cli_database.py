@@ -48,11 +48,17 @@ def enqueue(db: Database, arguments: str = "") -> int:
 
 
 def test_keys_are_printed_once_listed_and_revoked(cli: Cli) -> None:
-    code, key, _ = cli("keys", "create", "ci", "--scope", "jobs:read", "--scope", "jobs:write", "--queue", "r.*")
+    code, key, _ = cli(
+        "keys", "create", "ci", "--scope", "jobs:read", "--scope", "jobs:write", "--queue", "r.*"
+    )
     assert code == 0
     assert key.startswith("ow_")
     (listed,) = json.loads(cli("keys", "ls", "--json")[1])
-    assert (listed["scopes"], listed["queues"], listed["revoked_at"]) == (["jobs:read", "jobs:write"], ["r.*"], None)
+    assert (listed["scopes"], listed["queues"], listed["revoked_at"]) == (
+        ["jobs:read", "jobs:write"],
+        ["r.*"],
+        None,
+    )
     assert key.startswith(listed["prefix"])
     assert key.strip() not in json.dumps(listed)
     assert cli("keys", "revoke", "ci")[0] == 0
@@ -175,11 +181,13 @@ def test_harden_asks(cli: Cli, db: Database, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.pg15
 def test_the_doctor_finds_each_wound_and_says_how_to_mend_it(cli: Cli, db: Database) -> None:
     clean = findings(cli)
-    assert not [f for f in clean if "the database" not in f["problem"]], clean  # other databases of the cluster
+    assert not [f for f in clean if "the database" not in f["problem"]], (
+        clean
+    )  # other databases of the cluster
     with db.connect("admin") as conn:
         for wound in WOUNDS:
             conn.execute(wound.encode())
-    problems = {f["problem"]: f["mend"] for f in findings(cli) if f not in clean}
+    problems = {f["problem"]: f["mend"] for f in findings(cli)}
     text = "\n".join(problems)
     for said in (
         "onewriter_worker has update on procrastinate.procrastinate_jobs.status",
@@ -201,7 +209,7 @@ def test_the_doctor_finds_each_wound_and_says_how_to_mend_it(cli: Cli, db: Datab
             conn.execute(mend.encode())
         conn.execute("delete from procrastinate.procrastinate_jobs")
     assert cli("migrate")[0] == 0
-    assert findings(cli) == clean
+    assert findings(cli) == []
 
 
 def test_the_doctor_knows_an_empty_database(cli: Cli, db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,7 +246,8 @@ class _Answer:
 
 
 def findings(cli: Cli) -> list[dict[str, str]]:
+    """Without those on the cluster's other databases, which other tests make and drop meanwhile."""
     code, out, _ = cli("doctor", "--json")
     found: list[dict[str, str]] = json.loads(out)
     assert code == (1 if found else 0)
-    return found
+    return [finding for finding in found if "connect to the database" not in finding["problem"]]

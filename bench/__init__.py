@@ -1,0 +1,1 @@
+"""Queues side by side on one embedded server: `./dev bench`."""

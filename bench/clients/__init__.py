@@ -1,0 +1,1 @@
+"""Processes of their own that put load on a peer and print what they measured as JSON."""

@@ -1,0 +1,5 @@
+"""What ends a measurement."""
+
+
+class Broken(Exception):
+    """This workload could not be measured for this peer; the text says why. The others go on."""

@@ -1,0 +1,120 @@
+"""What a queue must offer to be measured. One peer per file in bench/peers."""
+
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from bench.processes import Command
+from bench.server import Server
+from bench.tally import Tally
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the peer's own tables say of its jobs; `runs` are attempts, each hand-out counted."""
+
+    jobs: int
+    succeeded: int
+    runs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """A process that only waits. `most` is how many statements a minute it is expected to send."""
+
+    label: str
+    login: str
+    command: Command
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A server that enqueues over HTTP: `request` is one whole request that does it."""
+
+    command: Command
+    port: int
+    ready: str
+    request: bytes
+
+
+class Producer(Protocol):
+    """How an application enqueues, in the peer's best way."""
+
+    async def one(self, task: str, args: dict[str, Any]) -> None:
+        """Returns when the job is durable."""
+
+    async def many(self, task: str, args: Sequence[dict[str, Any]]) -> None:
+        """The peer's bulk call, all in one."""
+
+
+class Peer(ABC):
+    """`keeps` says what a finished job leaves behind; `drain_jobs` is the size of a full run.
+
+    `leaves_out` names workloads that would only repeat what another mode of the same queue shows.
+    """
+
+    name: str
+    settings: str
+    keeps: str
+    drain_jobs: int
+    leaves_out: frozenset[str] = frozenset()
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+
+    @property
+    def database(self) -> str:
+        return "bench_" + self.name.replace("-", "_")
+
+    @property
+    @abstractmethod
+    def versions(self) -> Mapping[str, str]:
+        """What was measured."""
+
+    @abstractmethod
+    def install(self) -> None:
+        """Its database, schema and logins, as its documentation says."""
+
+    @abstractmethod
+    def clear(self) -> None:
+        """Forgets every job."""
+
+    @abstractmethod
+    def fill(self, count: int, committed: Callable[[], None]) -> None:
+        """Enqueues no-op jobs in one transaction, calls `committed`, then signals the workers if need be."""
+
+    @abstractmethod
+    def unfinished(self) -> bool:
+        """Whether a job is left that has not ended."""
+
+    @abstractmethod
+    def outcome(self) -> Outcome:
+        """After a drain."""
+
+    @abstractmethod
+    def worker(self, number: int, tally: Tally) -> Command:
+        """The worker process, number 0 onwards."""
+
+    @abstractmethod
+    def producer(self, dsn: str) -> AbstractAsyncContextManager[Producer]:
+        """Opened in the client's process."""
+
+    @abstractmethod
+    def producer_dsn(self) -> str:
+        """The login that enqueues."""
+
+    @abstractmethod
+    def idle(self, tally: Tally) -> list[Idle]:
+        """Everything that runs in an installation without work."""
+
+    def service(self) -> Service | None:
+        """None: this queue has no HTTP API."""
+        return None
+
+    def client(self, kind: str, *options: str) -> Command:
+        """The process that enqueues; see bench.clients.enqueue."""
+        argv = [sys.executable, "-m", "bench.clients.enqueue", self.name, self.producer_dsn(), kind, *options]
+        return Command(argv)

@@ -1,0 +1,12 @@
+"""The queues that are measured, by name."""
+
+from collections.abc import Callable
+
+from bench.peer import Peer
+from bench.peers.onewriter import Onewriter
+from bench.peers.procrastinate import Procrastinate, ProcrastinateDefault
+from bench.server import Server
+
+PEERS: dict[str, Callable[[Server], Peer]] = {
+    peer.name: peer for peer in (ProcrastinateDefault, Procrastinate, Onewriter)
+}

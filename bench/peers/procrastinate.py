@@ -1,0 +1,126 @@
+"""Procrastinate as it comes: its own schema, its own worker, best settings and default ones."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, ClassVar
+
+import procrastinate
+from procrastinate import App, PsycopgConnector
+from procrastinate.tasks import Task
+
+from bench.peer import Idle, Outcome, Peer, Producer
+from bench.processes import Command
+from bench.tally import Tally
+from devstack.stack import program
+
+_FILL = """
+select procrastinate_defer_jobs_v1(array_agg(
+           row ('bench', 'bench.noop', 0, null, null, jsonb_build_object('n', n), null)
+           ::procrastinate_job_to_defer_v1))
+  from generate_series(1, %s) as n
+"""
+_OUTCOME = """
+select count(*), count(*) filter (where status = 'succeeded'), coalesce(sum(attempts), 0)
+  from procrastinate_jobs
+"""
+
+
+class Defers:
+    """task.defer_async and task.batch_defer_async."""
+
+    def __init__(self, app: App) -> None:
+        # Known by name only: the client never runs what it enqueues.
+        self._tasks: dict[str, Task[..., Any, ...]] = {
+            name: app.task(name=name, queue="bench")(_never) for name in ("bench.noop", "bench.pickup")
+        }
+
+    async def one(self, task: str, args: dict[str, Any]) -> None:
+        await self._tasks[task].defer_async(**args)
+
+    async def many(self, task: str, args: Sequence[dict[str, Any]]) -> None:
+        await self._tasks[task].batch_defer_async(*args)
+
+
+class Procrastinate(Peer):
+    """More slots, a connection for each, and no log line per job."""
+
+    name = "procrastinate"
+    settings = "concurrency 20, pool of 20 connections, log level warning"
+    keeps = "the job's row and its events"
+    drain_jobs = 3_000
+    options: ClassVar[Sequence[str]] = ("--concurrency=20",)
+    log_level: ClassVar[Sequence[str]] = ("--log-level=warning",)
+    pool: ClassVar[int | None] = 20
+
+    @property
+    def login(self) -> str:
+        return self.database
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        return {"procrastinate": procrastinate.__version__}
+
+    def install(self) -> None:
+        self.server.create_database(self.database, self.login)
+        asyncio.run(self._apply_schema())
+
+    async def _apply_schema(self) -> None:
+        app = App(connector=PsycopgConnector(conninfo=self.producer_dsn()))
+        async with app.open_async():
+            await app.schema_manager.apply_schema_async()
+
+    def clear(self) -> None:
+        with self.server.connect(self.database) as conn:
+            conn.execute("truncate procrastinate_jobs, procrastinate_events, procrastinate_periodic_defers")
+
+    def fill(self, count: int, committed: Callable[[], None]) -> None:
+        """Its triggers notify within the transaction."""
+        with self.server.connect(self.database, self.login) as conn:
+            conn.execute(_FILL, [count])
+            committed()
+
+    def unfinished(self) -> bool:
+        query = "select exists (select from procrastinate_jobs where status in ('todo', 'doing'))"
+        return bool(self.server.one(query, database=self.database))
+
+    def outcome(self) -> Outcome:
+        with self.server.connect(self.database) as conn:
+            row = conn.execute(_OUTCOME).fetchone()
+        assert row is not None
+        return Outcome(*row)
+
+    def worker(self, number: int, tally: Tally) -> Command:
+        app = "--app=bench.tasks.procrastinate_app.app"
+        argv = [program("procrastinate"), app, *self.log_level, "worker", *self.options]
+        pool = {} if self.pool is None else {"BENCH_POOL": str(self.pool)}
+        return Command(argv, {"BENCH_DSN": self.producer_dsn(), **pool, **tally.environment(number)})
+
+    def producer_dsn(self) -> str:
+        return self.server.dsn(self.database, self.login)
+
+    @asynccontextmanager
+    async def producer(self, dsn: str) -> AsyncIterator[Producer]:
+        size: dict[str, Any] = {} if self.pool is None else {"min_size": self.pool, "max_size": self.pool}
+        app = App(connector=PsycopgConnector(conninfo=dsn, **size))
+        async with app.open_async():
+            yield Defers(app)
+
+    def idle(self, tally: Tally) -> list[Idle]:
+        return [Idle("worker", self.login, self.worker(0, tally))]
+
+
+class ProcrastinateDefault(Procrastinate):
+    """What one gets who sets nothing."""
+
+    name = "procrastinate-default"
+    settings = "as installed: concurrency 1, pool of 4 connections, log level info"
+    drain_jobs = 2_000
+    leaves_out = frozenset({"enqueue-bulk", "pickup", "idle", "cost"})
+    options = ()
+    log_level = ()
+    pool = None
+
+
+async def _never(**_: object) -> None:
+    raise NotImplementedError("the worker runs it")

@@ -1,0 +1,1 @@
+"""The tasks that peers run: they count themselves and do nothing else."""

@@ -1,0 +1,68 @@
+"""What a workload is. One per file in bench/workloads."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.errors import Broken
+from bench.figures import Metric, Sample
+from bench.peer import Peer
+from bench.server import Server
+from bench.tally import Tally
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How much is done; seconds are measured ones, without warm-up."""
+
+    drain_share: float = 1.0
+    seconds: float = 3.0
+    pickups: int = 100
+    idle_seconds: float = 60.0
+
+
+QUICK = Sizes(drain_share=0.1, seconds=1.0, pickups=20, idle_seconds=5.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What every workload works with."""
+
+    server: Server
+    tally: Tally
+    logs: Path
+    sizes: Sizes
+
+    def drain_jobs(self, peer: Peer) -> int:
+        return max(100, int(peer.drain_jobs * self.sizes.drain_share))
+
+
+Measured = Sample | Broken
+
+
+class Workload(ABC):
+    """`once`: one run says it all, since it counts and doesn't time."""
+
+    name: str
+    title: str
+    metrics: Sequence[Metric]
+    once = False
+
+    def offered_by(self, peer: Peer) -> bool:
+        return self.name not in peer.leaves_out
+
+    def measure_all(self, bench: Bench, peers: Sequence[Peer]) -> Iterator[tuple[Peer, Measured]]:
+        """One run of each peer, one after the other; a peer that fails doesn't stop the others."""
+        for peer in peers:
+            try:
+                peer.clear()
+                bench.tally.clear()
+                bench.server.checkpoint()
+                yield peer, self.measure(bench, peer)
+            except Broken as broken:
+                yield peer, broken
+
+    @abstractmethod
+    def measure(self, bench: Bench, peer: Peer) -> Sample:
+        """Raises Broken."""
