@@ -80,6 +80,7 @@ class Link(threading.Thread):
         self._signalled = 0.0
         self._beat = 0.0
         self._backoff = 0.0
+        self._down_since = 0.0
 
     def run(self) -> None:
         try:
@@ -186,7 +187,8 @@ class Link(threading.Thread):
             raise _Gone
         for run in started:
             run.noted = True
-        self._beat, self._backoff, self._batch = ended + self._settings.heartbeat, 0.0, None
+        self._beat, self._batch = ended + self._settings.heartbeat, None
+        self._backoff = self._down_since = 0.0
         self._acknowledge(batch, reply)
         runs = reply.jobs.runs() if reply.jobs is not None else []
         self._take_in(claim, runs)
@@ -279,7 +281,8 @@ class Link(threading.Thread):
     def _complain(self, exc: Exception) -> None:
         if not self._wait and self._session is None:
             raise exc
-        if self._desk.finish and self._backoff >= 1.0:
+        self._down_since = self._down_since or monotonic()
+        if self._desk.finish and monotonic() - self._down_since > self._settings.lease:
             logger.error("%d results could not be delivered; their jobs will run again", len(self._held))
             raise exc
         log = logger.warning if self._backoff < _BACKOFF[1] else logger.debug

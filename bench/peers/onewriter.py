@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from app.commands.enqueue import Enqueuer, enqueue_batch
+from app.commands.enqueue import Enqueuer
+from app.commands.enqueue_batch import enqueue_batch
 from app.commands.jobs_in import Cause, JobIn
 from app.commands.keys import create_key
 from app.commands.tasks import publish_tasks
@@ -159,7 +160,7 @@ class Onewriter(Peer):
             f"Authorization: Bearer {KEY}\r\nContent-Length: {len(body)}\r\n\r\n"
         )
         command = Command([program("onewriter"), "serve", "--port", str(port)], settings)
-        return Service(command, port, "/readyz", head.encode() + body)
+        return Service(command, port, "/livez", head.encode() + body)
 
     def _dsn(self, label: str) -> str:
         return self.server.dsn(self.database, _login(label))

@@ -52,6 +52,8 @@ alter table procrastinate.procrastinate_jobs
         and (status <> 'todo' or (gate = 2) = (scheduled_at is not null))),
     add constraint onewriter_doing_has_session check (status <> 'doing' or worker_id is not null),
     add constraint onewriter_limits check (timeout > 0 and max_attempts > 0);
+comment on table procrastinate.procrastinate_jobs is
+    'Every job and the only truth about its state: Procrastinate''s table, extended; written by functions alone.';
 comment on column procrastinate.procrastinate_jobs.created_at is 'When the job was enqueued (database clock).';
 comment on column procrastinate.procrastinate_jobs.started_at is
     'When the current or last run began; null while a job waits prefetched in a worker.';

@@ -1,6 +1,6 @@
 -- jobs.add: inserts jobs, each independent of the others; answers the ids drawn and the places (from 0) that got none.
 -- Caller: internal
--- Writes: procrastinate.procrastinate_jobs.id, .queue_name, .task_name, .priority, .lock, .queueing_lock, .args, .status, .scheduled_at, .created_at, .due_at, .expires_at, .timeout, .max_attempts, .cause_id, .gate, jobs.cause.id, .kind, .actor, .request_id, .ref, .reason, jobs.job_detail.job_id, .key, jobs.queue.name, jobs.idempotency.api_key, .key, .hash, .job_ids, .answer, .created_at
+-- Writes: procrastinate.procrastinate_jobs.id, .queue_name, .task_name, .priority, .lock, .queueing_lock, .args, .status, .scheduled_at, .created_at, .due_at, .expires_at, .timeout, .max_attempts, .cause_id, .gate, jobs.cause.id, .kind, .actor, .request_id, .ref, .reason, jobs.job_detail.job_id, .key, jobs.queue.name, jobs.idempotency.api_key, .key, .hash, .job_ids, .answer, .created_at, jobs.idempotency (deletes a key older than 24 hours)
 -- Moves: new -> todo
 -- Raises: class 22 and 23 for content that the tables refuse
 create or replace function jobs.add(_jobs jsonb, out ids bigint[], out missing integer[])

@@ -1,6 +1,6 @@
 -- server_api.enqueue_batch: enqueues jobs all or nothing, under one cause and at most one idempotency key.
 -- Caller: onewriter_server
--- Writes: jobs.idempotency.api_key, .key, .hash, .created_at, .job_ids, .answer
+-- Writes: jobs.idempotency.api_key, .key, .hash, .created_at, .job_ids, .answer, jobs.idempotency (deletes a key older than 24 hours)
 -- Calls: jobs.add, jobs.fail_with
 -- Raises: OWQ01 {"index", "job_id"}, class 22 and 23 for content that the tables refuse
 create or replace function server_api.enqueue_batch(_jobs text, _cause text, _idempotency text) returns text

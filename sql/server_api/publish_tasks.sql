@@ -1,6 +1,6 @@
 -- server_api.publish_tasks: replaces the tasks of one source by those given; other sources' tasks stay.
 -- Caller: onewriter_server
--- Writes: jobs.task.name, .source, .queue, .priority, .lock, .queueing_lock, .description, .schema, .retry, .timeout, .max_attempts, .periodic, .aliases, .published_at
+-- Writes: jobs.task.name, .source, .queue, .priority, .lock, .queueing_lock, .description, .schema, .retry, .timeout, .max_attempts, .periodic, .aliases, .published_at, jobs.task (deletes what the source has no more)
 -- Calls: jobs.fail_with, jobs.notify, jobs.record_audit
 -- Raises: OWK01 {"task", "source"}, OWV01 {"field", "message"}
 create or replace function server_api.publish_tasks(_source text, _tasks text, _actor text) returns json

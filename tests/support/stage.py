@@ -34,21 +34,25 @@ class Stage:
     def worker(self, *options: str, role: str = "worker", **settings: str) -> Process:
         """A worker whose session is open."""
         process = self.processes.worker(self.db.dsn(role), *options, **settings)
-        self.until(lambda: self.sessions(process), say=lambda: "the worker opens no session")
+        self._up(process, lambda: self.sessions(process))
         return process
 
     def scheduler(self) -> Process:
         process = self.processes.scheduler(self.db.dsn("server"))
-        self.until(lambda: "leading" in process.output(), say=lambda: "the scheduler doesn't lead")
+        self._up(process, lambda: "leading" in process.output())
         return process
 
     def api(self) -> str:
         """The URL of an API that accepts connections."""
         process = self.processes.api(self.db.dsn("server"))
-        self.until(lambda: address(process), say=lambda: "the API doesn't serve")
+        self._up(process, lambda: address(process))
         url = address(process)
         assert url is not None
         return url
+
+    def _up(self, process: Process, met: Callable[[], Any]) -> None:
+        self.until(lambda: met() or not process.running(), say=lambda: f"{process.log.name}: it isn't up")
+        assert process.running(), process.output()
 
     # --- jobs ----------------------------------------------------------------------------------------
 
