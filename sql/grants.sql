@@ -32,15 +32,15 @@ grant execute on function server_api.elect              to onewriter_server;
 grant execute on function server_api.rescue             to onewriter_server;
 grant execute on function server_api.expire             to onewriter_server;
 grant execute on function server_api.forget_idempotency to onewriter_server;
-grant select  on server_api.job to onewriter_server;
-grant select  on server_api.attempt to onewriter_server;
-grant select  on server_api.event to onewriter_server;
-grant select  on server_api.task to onewriter_server;
-grant select  on server_api.api_key to onewriter_server;
-grant select  on server_api.queue to onewriter_server;
-grant select  on server_api.session to onewriter_server;
-grant select  on server_api.audit to onewriter_server;
-grant select  on server_api.migration to onewriter_server;
+grant select  on server_api.job        to onewriter_server;
+grant select  on server_api.attempt    to onewriter_server;
+grant select  on server_api.event      to onewriter_server;
+grant select  on server_api.task       to onewriter_server;
+grant select  on server_api.api_key    to onewriter_server;
+grant select  on server_api.queue      to onewriter_server;
+grant select  on server_api.session    to onewriter_server;
+grant select  on server_api.audit      to onewriter_server;
+grant select  on server_api.migration  to onewriter_server;
 
 -- onewriter_producer: enqueue from SQL, and Procrastinate's own .defer().
 grant execute on function server_api.enqueue                         to onewriter_producer;

@@ -171,9 +171,11 @@ async def crash_when(file: str) -> None:
     os._exit(17)
 
 
-@sample.task(name="crash")
-async def crash() -> None:
-    os._exit(17)
+@sample.task(name="wait_for")
+async def wait_for(file: str) -> str:
+    while not Path(file).exists():
+        await asyncio.sleep(0.01)
+    return "rested"
 
 
 @sample.task(name="leave")

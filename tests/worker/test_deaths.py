@@ -10,10 +10,13 @@ def test_nineteen_bystanders_succeed(bench: Bench, tmp_path: Path) -> None:
     """A job that kills its worker takes nobody along: the next times it runs alone."""
     flag = tmp_path / "now"
     poison = bench.enqueue("sample.crash_when", {"file": str(flag)})
-    others = [bench.enqueue("sample.nap", {"seconds": 0.3}) for _ in range(19)]
+    after = tmp_path / "after"
+    others = [bench.enqueue("sample.wait_for", {"file": str(after)}) for _ in range(19)]
     worker = bench.start("-c", "20")
     bench.running(20)
     flag.touch()
+    assert worker.wait() == 17
+    after.touch()
     while bench.job(poison)["status"] != "failed":
         assert worker.wait() == 17, worker.output()
         bench.rescue()
