@@ -1,46 +1,46 @@
 -- jobs.add: inserts jobs, each independent of the others; answers the ids drawn and the places (from 0) that got none.
 -- Caller: internal
--- Writes: procrastinate.procrastinate_jobs.id, .queue_name, .task_name, .priority, .lock, .queueing_lock, .args, .status, .scheduled_at, .created_at, .due_at, .expires_at, .timeout, .max_attempts, .cause_id, .gate, jobs.cause.id, .kind, .actor, .request_id, .ref, .reason, jobs.job_detail.job_id, .key, jobs.queue.name, jobs.idempotency.api_key, .key, .hash, .job_ids, .answer, .created_at, jobs.idempotency (deletes a key older than 24 hours)
+-- Writes: procrastinate.procrastinate_jobs.id, .queue_name, .task_name, .priority, .lock, .queueing_lock, .args, .status, .scheduled_at, .created_at, .due_at, .expires_at, .timeout, .max_attempts, .cause_id, .gate, jobs.cause.id, .kind, .actor, .request_id, .ref, .reason, jobs.job_detail.job_id, .key, jobs.queue.name, jobs.idempotency.api_key, .key, .hash, .job_ids, .answer, .created_at
+-- Calls: jobs.forget_old_keys
 -- Moves: new -> todo
 -- Raises: class 22 and 23 for content that the tables refuse
-create or replace function jobs.add(_jobs jsonb, out ids bigint[], out missing integer[])
+create or replace function jobs.add(
+    _jobs jsonb, _cause jsonb default null, out ids bigint[], out missing integer[])
     language plpgsql
     set search_path = pg_catalog, procrastinate, jobs, pg_temp
-    set jit = off
+    set plan_cache_mode = force_generic_plan set jit = off
 as $$
 declare
     _now constant timestamptz := clock_timestamp();
+    _shared constant bigint := case when _cause is not null then nextval('jobs.cause_id_seq') end;
 begin
-    insert into jobs.queue (name)
-    select distinct item ->> 'queue' from jsonb_array_elements(_jobs) as item
-     where not exists (select from jobs.queue as q where q.name = item ->> 'queue')
-     order by 1
-    on conflict (name) do nothing;
-
-    delete from jobs.idempotency as old
-     using (select item -> 'idempotency' as given from jsonb_array_elements(_jobs) as item
-             where item ? 'idempotency') as request
-     where old.api_key = coalesce((given ->> 'api_key')::bigint, 0) and old.key = given ->> 'key'
-       and old.created_at < _now - interval '24 hours';
-
-    -- Ids are drawn first, so that the answer can be joined by them: what is missing was refused by a unique index.
+    if jsonb_path_exists(_jobs, '$[*].idempotency') then
+        perform jobs.forget_old_keys(_jobs);
+    end if;
+    -- Ids are drawn first, so that what a unique index keeps out is known by its absence. Only jobs that can meet one
+    -- pay for ON CONFLICT. A cause belongs to one job unless _cause is that of all.
     with item as materialized (
-        select nextval('procrastinate.procrastinate_jobs_id_seq') as job_id, x.*,
-               coalesce(x.run_at, _now + make_interval(secs => x.delay)) as planned
+        select nextval('procrastinate.procrastinate_jobs_id_seq') as job_id,
+               case when _cause is not null then _shared
+                    when x.cause is not null then nextval('jobs.cause_id_seq') end as cause_id,
+               x.queueing_lock is not null or x.idempotency is not null as keyed,
+               coalesce(x.run_at, _now + make_interval(secs => x.delay)) as planned, x.*
           from rows from (jsonb_to_recordset(_jobs) as (
                 task text, queue text, priority integer, lock text, queueing_lock text, key text, args jsonb,
                 run_at timestamptz, delay double precision, expires_at timestamptz, timeout real,
                 max_attempts integer, cause jsonb, idempotency jsonb))
                with ordinality as x(task, queue, priority, lock, queueing_lock, key, args, run_at, delay, expires_at,
                                     timeout, max_attempts, cause, idempotency, ord)
-    ), origin as materialized (
-        select d.cause, nextval('jobs.cause_id_seq') as cause_id
-          from (select distinct item.cause from item where item.cause is not null) as d
+    ), new_queue as (
+        insert into jobs.queue (name)
+        select distinct i.queue from item as i where not exists (select from jobs.queue as q where q.name = i.queue)
+         order by 1
+        on conflict (name) do nothing
     ), told as (
         insert into jobs.cause (id, kind, actor, request_id, ref, reason) overriding system value
-        select o.cause_id, o.cause ->> 'kind', o.cause ->> 'actor', o.cause ->> 'request_id', o.cause ->> 'ref',
-               o.cause ->> 'reason'
-          from origin as o
+        select c.id, c.it ->> 'kind', c.it ->> 'actor', c.it ->> 'request_id', c.it ->> 'ref', c.it ->> 'reason'
+          from (select i.cause_id, i.cause from item as i where _cause is null and i.cause is not null
+                union all select _shared, _cause where _cause is not null) as c(id, it)
     ), claimed_key as (
         insert into jobs.idempotency (api_key, key, hash, job_ids, answer, created_at)
         select coalesce((i.idempotency ->> 'api_key')::bigint, 0), i.idempotency ->> 'key', i.idempotency ->> 'hash',
@@ -49,27 +49,39 @@ begin
          order by 1, 2
         on conflict (api_key, key) do nothing
         returning job_ids[1] as job_id
-    ), job as (
+    ), line as materialized (
+        select i.job_id, i.queue, i.task, coalesce(i.priority, 0) as priority, i.lock, i.queueing_lock,
+               coalesce(i.args, '{}') as args, case when i.planned > _now then i.planned end as scheduled_at,
+               case when i.planned <= _now then i.planned end as due_at,
+               case when i.planned > _now then 2 when i.lock is null then 0 else 1 end as gate,
+               i.expires_at, i.timeout, i.max_attempts, i.cause_id, i.keyed, i.idempotency
+          from item as i
+    ), plain as (
+        insert into procrastinate_jobs
+              (id, queue_name, task_name, priority, lock, args, status, scheduled_at, due_at, gate, created_at,
+               expires_at, timeout, max_attempts, cause_id)
+        select l.job_id, l.queue, l.task, l.priority, l.lock, l.args, 'todo', l.scheduled_at, l.due_at, l.gate, _now,
+               l.expires_at, l.timeout, l.max_attempts, l.cause_id
+          from line as l where not l.keyed
+    ), keyed as (
         insert into procrastinate_jobs
               (id, queue_name, task_name, priority, lock, queueing_lock, args, status, scheduled_at, due_at, gate,
                created_at, expires_at, timeout, max_attempts, cause_id)
-        select i.job_id, i.queue, i.task, coalesce(i.priority, 0), i.lock, i.queueing_lock, coalesce(i.args, '{}'),
-               'todo',
-               case when i.planned > _now then i.planned end,
-               case when i.planned <= _now then i.planned end,
-               case when i.planned > _now then 2 when i.lock is null then 0 else 1 end,
-               _now, i.expires_at, i.timeout, i.max_attempts, o.cause_id
-          from item as i left join origin as o on o.cause = i.cause
-         where i.idempotency is null or i.job_id in (select k.job_id from claimed_key as k)
-         order by i.queueing_lock nulls first, i.ord
+        select l.job_id, l.queue, l.task, l.priority, l.lock, l.queueing_lock, l.args, 'todo', l.scheduled_at, l.due_at,
+               l.gate, _now, l.expires_at, l.timeout, l.max_attempts, l.cause_id
+          from line as l
+         where l.keyed and (l.idempotency is null or l.job_id in (select k.job_id from claimed_key as k))
+         order by l.queueing_lock, l.job_id
         on conflict do nothing
         returning id
     ), detail as (
         insert into jobs.job_detail (job_id, key)
-        select i.job_id, i.key from item as i join job on job.id = i.job_id where i.key is not null
+        select i.job_id, i.key from item as i
+         where i.key is not null and (not i.keyed or i.job_id in (select k.id from keyed as k))
     )
-    select array_agg(i.job_id order by i.ord), array_agg(i.ord::integer - 1) filter (where job.id is null)
+    select array_agg(i.job_id order by i.ord),
+           array_agg(i.ord::integer - 1) filter (where i.keyed and i.job_id not in (select k.id from keyed as k))
       into ids, missing
-      from item as i left join job on job.id = i.job_id;
+      from item as i;
 end
 $$;

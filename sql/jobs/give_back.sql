@@ -23,7 +23,8 @@ begin
 
     -- One by one: what is given back is rare beside what ends, and each may meet its queueing lock.
     for _item in
-        select (i ->> 0)::bigint as id, (i ->> 1)::integer as claim_no, (i ->> 2)::double precision as delay,
+        select (i ->> 0)::bigint as id, (i ->> 1)::integer as claim_no,
+               case when i ->> 2 is not null then least((i ->> 2)::double precision, 315360000) end as delay,
                i ->> 3 as error, (i ->> 4)::integer as priority, i ->> 5 as queue, i ->> 6 as lock,
                (i ->> 7)::jobs.failure_reason as reason
           from jsonb_array_elements(_items) as i order by 1

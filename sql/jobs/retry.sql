@@ -19,7 +19,7 @@ begin
         update procrastinate_jobs as j
            set status = 'todo', gate = case when j.lock is null then 0 else 1 end, scheduled_at = null,
                worker_id = null, abort_requested = false, crashes = null,
-               max_attempts = greatest(j.max_attempts, j.attempts + 1),
+               max_attempts = case when j.max_attempts is not null then greatest(j.max_attempts, j.attempts + 1) end,
                expires_at = case when j.expires_at > clock_timestamp() then j.expires_at end
          where j.id = _job_id and j.status in ('failed', 'cancelled', 'aborted');
     exception when unique_violation then

@@ -1,35 +1,50 @@
--- jobs.settle_retries: gives failed runs back for another try, or ends them where no run is left or an abort was asked.
+-- jobs.settle_retries: applies what a worker reports for another try; items that the database refuses end as failed, alone.
 -- Caller: internal
 -- Writes: nothing
--- Calls: jobs.fail_with, jobs.finish, jobs.give_back
--- Raises: OWV01 for a batch that is too large; class 22 and 23 for content that the tables refuse
+-- Calls: jobs.apply_retries, jobs.fail_with, jobs.finish
+-- Raises: OWV01 for a batch that is too large or no JSON array
 create or replace function jobs.settle_retries(
-    _session bigint, _retry jsonb, out ids bigint[], out queues text[], out locks text[], out handled boolean)
+    _session bigint, _retry text, out queues text[], out locks text[], out handled boolean, out failed jsonb)
     language plpgsql
     set search_path = pg_catalog, procrastinate, jobs, pg_temp
-    set enable_seqscan = off set jit = off
+    set jit = off
 as $$
 declare
-    _ended jsonb;
-    _again jsonb;
-    _f record;
-    _b record;
+    _item text;
+    _key text[];
+    _one record;
 begin
-    if jsonb_array_length(_retry) > 1000 then
-        perform jobs.fail_with('OWV01', 'at most 1,000 items', '{"field": "retry", "message": "over 1,000 items"}');
-    end if;
-    select jsonb_agg(jsonb_build_array(i -> 0, i -> 1, case when j.abort_requested then 'aborted' else 'failed' end,
-                                       null, i -> 3, coalesce(i ->> 7, 'error')))
-               filter (where j.abort_requested or j.attempts + 1 >= j.max_attempts),
-           jsonb_agg(i) filter (where not j.abort_requested and (j.attempts + 1 >= j.max_attempts) is not true)
-      into _ended, _again
-      from jsonb_array_elements(_retry) as i
-      join procrastinate_jobs as j on j.id = (i ->> 0)::bigint and j.claim_no = (i ->> 1)::integer;
-    select f.ids, f.locks, f.handled into _f from jobs.finish(_session, coalesce(_ended, '[]')) as f;
-    select b.ids, b.queues, b.locks into _b from jobs.give_back(_session, 'retry', coalesce(_again, '[]')) as b;
-    ids := _f.ids || _b.ids;
-    queues := _b.queues;
-    locks := _f.locks || _b.locks;
-    handled := _f.handled;
+    failed := '{}';
+    begin
+        if jsonb_array_length(_retry::jsonb) > 1000 then
+            perform jobs.fail_with('OWV01', 'at most 1,000 items', '{"field": "retry", "message": "over 1,000 items"}');
+        end if;
+        select a.queues, a.locks, a.handled into queues, locks, handled from jobs.apply_retries(_session, _retry::jsonb) as a;
+        return;
+    exception
+        when sqlstate 'OWV01' or query_canceled or serialization_failure or deadlock_detected or lock_not_available then
+            raise;
+        when others then
+            queues := '{}'; locks := '{}'; handled := false;
+    end;
+    for _item in select i::text from json_array_elements(_retry::json) as i limit 1000 loop
+        _key := regexp_match(_item, '^\s*\[\s*([0-9]{1,18})\s*,\s*([0-9]{1,9})\s*,');
+        continue when _key is null;  -- not even an id and a claim: nobody's retry
+        begin
+            select a.queues, a.locks, a.handled into _one from jobs.apply_retries(_session, jsonb_build_array(_item::jsonb)) as a;
+            queues := queues || _one.queues;
+        exception
+            when query_canceled or serialization_failure or deadlock_detected or lock_not_available then
+                raise;
+            when others then
+                failed := failed || jsonb_build_object(_key[1], format('%s %s', sqlstate, left(sqlerrm, 200)));
+                select f.locks, f.handled into _one
+                  from jobs.finish(_session, jsonb_build_array(jsonb_build_array(
+                           _key[1]::bigint, _key[2]::integer, 'failed', null,
+                           format('the database refused the retry: %s (%s)', left(sqlerrm, 200), sqlstate), 'error'))) as f;
+        end;
+        locks := locks || _one.locks;
+        handled := handled or _one.handled;
+    end loop;
 end
 $$;

@@ -1,25 +1,21 @@
 -- server_api.enqueue_batch: enqueues jobs all or nothing, under one cause and at most one idempotency key.
 -- Caller: onewriter_server
--- Writes: jobs.idempotency.api_key, .key, .hash, .created_at, .job_ids, .answer, jobs.idempotency (deletes a key older than 24 hours)
--- Calls: jobs.add, jobs.fail_with
+-- Writes: jobs.idempotency.api_key, .key, .hash, .created_at, .job_ids, .answer
+-- Calls: jobs.add, jobs.fail_with, jobs.forget_old_keys
 -- Raises: OWQ01 {"index", "job_id"}, class 22 and 23 for content that the tables refuse
 create or replace function server_api.enqueue_batch(_jobs text, _cause text, _idempotency text) returns text
     language plpgsql security definer
     set search_path = pg_catalog, procrastinate, jobs, pg_temp
 as $$
 declare
-    _items jsonb;
+    _items constant jsonb := _jobs::jsonb;
     _given constant jsonb := _idempotency::jsonb;
     _api_key constant bigint := coalesce((_given ->> 'api_key')::bigint, 0);
     _added record;
     _replay jsonb;
 begin
-    select jsonb_agg(item || jsonb_build_object('cause', _cause::jsonb) order by n) into _items
-      from jsonb_array_elements(_jobs::jsonb) with ordinality as t(item, n);
     if _given is not null then
-        delete from jobs.idempotency as k
-         where k.api_key = _api_key and k.key = _given ->> 'key'
-           and k.created_at < clock_timestamp() - interval '24 hours';
+        perform jobs.forget_old_keys(jsonb_build_array(jsonb_build_object('idempotency', _given)));
         insert into jobs.idempotency (api_key, key, hash, answer, created_at)
         values (_api_key, _given ->> 'key', _given ->> 'hash', _given -> 'answer', clock_timestamp())
         on conflict (api_key, key) do nothing;
@@ -30,7 +26,7 @@ begin
         end if;
     end if;
 
-    select a.ids, a.missing into _added from jobs.add(_items) as a;
+    select a.ids, a.missing into _added from jobs.add(_items, _cause::jsonb) as a;
     if _added.missing is not null then
         perform jobs.fail_with('OWQ01', 'another waiting job has this queueing lock', jsonb_build_object(
             'index', _added.missing[1],

@@ -23,6 +23,7 @@ declare
     _claimed integer := 0;
     _extra text := '';
     _abort json;
+    _failed jsonb := '{}';
 begin
     if coalesce(octet_length(_done), 0) + coalesce(octet_length(_retry), 0) + coalesce(octet_length(_release), 0)
        + coalesce(octet_length(_notes), 0) > 8388608 then
@@ -42,15 +43,17 @@ begin
         if _settled.stale is not null then
             _extra := ',"stale":' || array_to_json(_settled.stale);
         end if;
-        if _settled.failed <> '{}' then
-            _extra := _extra || ',"failed":' || _settled.failed;
-        end if;
+        _failed := _settled.failed;
     end if;
     if _retry is not null then
-        _retried := jobs.settle_retries(_session, _retry::jsonb);
+        _retried := jobs.settle_retries(_session, _retry);
         _queues := _retried.queues;
         _locks := _locks || _retried.locks;
         _wake := _wake || case when _retried.handled then array['ow_job', 'ow_out'] else array['ow_job'] end;
+        _failed := _failed || _retried.failed;
+    end if;
+    if _failed <> '{}' then
+        _extra := _extra || ',"failed":' || _failed;
     end if;
     if _release is not null then
         _released := jobs.give_back(_session, 'release', _release::jsonb);

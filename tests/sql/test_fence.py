@@ -212,3 +212,28 @@ def test_too_much_at_once_is_refused_whole(db: Database) -> None:
         worker.exchange(done=[[n, 1, "succeeded", None, None, None] for n in range(1001)])
     with pytest.raises(Exception, match="8 MB"):
         worker.exchange(done=[[1, 1, "succeeded", "x" * 8_400_000, None, None]])
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        'null, "a\\u0000b", null, null, null, null',
+        '1e999, "x", null, null, null, null',
+        '"soon", "x", null, null, null, null',
+        'null, "x", 99999999999, null, null, null',
+        'null, "x", null, "' + "q" * 129 + '", null, null',
+        'null, "x", null, null, null, "no such reason"',
+    ],
+)
+def test_one_bad_retry_among_good_ones(db: Database, item: str) -> None:
+    server, worker = db.connect("server"), Session(db)
+    enqueue(server, *[job() for _ in range(3)])
+    bad, *good = worker.claim(3)
+    items = [
+        f"[{bad['id']}, 1, {item}]",
+        *[f'[{g["id"]}, 1, null, "x", null, null, null, null]' for g in good],
+    ]
+    answer = worker.exchange(retry="[" + ",".join(items) + "]")
+    assert list(answer["failed"]) == [str(bad["id"])]
+    assert status(server, bad["id"]) == "failed"
+    assert [status(server, g["id"]) for g in good] == ["ready", "ready"]

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
+from devstack import ports
+from devstack.postgres import wait_for
 from tests.support.cluster import Database, Server, clone
 from tests.support.processes import ONEWRITER, TASKS, Processes, address, run
 from tests.support.stage import ENDED, Stage
