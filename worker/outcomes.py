@@ -71,7 +71,9 @@ class Outcomes:
 
     def _abort(self, run: Run, exc: BaseException) -> None:
         logger.info("Job %s aborted", _name(run))
-        self._desk.done.append((run.id, run.claim, "aborted", None, error_text(exc), None))
+        asked = run.abort is not None and isinstance(exc, asyncio.CancelledError)
+        text = "Aborted on request." if asked else error_text(exc)  # where it stood tells nobody anything
+        self._desk.done.append((run.id, run.claim, "aborted", None, text, None))
 
     def _failed(self, run: Run, plan: Plan | None, exc: BaseException, reason: str) -> None:
         decision, text = self._decision(run, plan, exc), error_text(exc)

@@ -71,7 +71,9 @@ def published(database: Database) -> str:
     environ = {"ONEWRITER_DATABASE_URL": database.dsn("server")}
     catalogue = run([ONEWRITER[0], "-m", "worker.catalogue"], ONEWRITER_TASKS=TASKS)
     run([*ONEWRITER, "tasks", "publish", "-", "--source", "tests"], given=catalogue, **environ)
-    key = run([*ONEWRITER, "keys", "create", "load", "--scope", "jobs:write", "--scope", "jobs:read"], **environ)
+    key = run(
+        [*ONEWRITER, "keys", "create", "load", "--scope", "jobs:write", "--scope", "jobs:read"], **environ
+    )
     return key.strip()
 
 
