@@ -7,6 +7,7 @@ import msgspec
 from aiohttp import web
 
 from app.errors import OnewriterError, Problem, RouteNotFound
+from app.http.docs_page import render
 from app.http.errors_page import table
 from app.http.problems import PATH
 from app.http.registry import Call
@@ -16,10 +17,19 @@ from app.http.services import OPENAPI
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width,initial-scale=1"><title>{title}</title>
 <style>
-body{{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto}}
-code,pre{{font:14px/1.4 ui-monospace,monospace;background:#f4f4f4;border-radius:4px;padding:.1em .3em}}
-pre{{padding:1em;overflow:auto}} table{{border-collapse:collapse}} td{{padding:.3em .8em;
-border-bottom:1px solid #ddd;vertical-align:top}} summary{{cursor:pointer;padding:.3em 0}}
+:root{{color-scheme:light dark;--line:#8884;--code:#8882;--link:#0a58ca}}
+@media (prefers-color-scheme:dark){{:root{{--link:#7ab7ff}}}}
+body{{font:16px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem}}
+a{{color:var(--link)}}
+code{{font:.9em ui-monospace,monospace;background:var(--code);border-radius:4px;padding:.1em .3em}}
+section{{border-top:1px solid var(--line);margin-top:1.5rem}}
+h2{{font-size:1.15rem}} h3{{font-size:1rem;margin:1em 0 .3em}}
+table{{border-collapse:collapse;display:block;overflow-x:auto}}
+td{{padding:.3em 1.2em .3em 0;border-bottom:1px solid var(--line);vertical-align:top}}
+.contents{{list-style:none;padding:0}} .contents li{{padding:.15em 0}} .contents a{{text-decoration:none}}
+.get,.post,.delete,.put,.patch{{display:inline-block;min-width:3.6em;font-size:.8em;text-align:center;
+color:#fff;
+background:#2563a8;border-radius:4px;padding:.1em .4em}} .post{{background:#24713f}} .delete{{background:#a33}}
 </style><h1>{title}</h1>{body}</html>"""
 
 
@@ -52,33 +62,7 @@ async def openapi(call: Call) -> web.Response:
 
 async def docs(call: Call) -> web.Response:
     document = msgspec.json.decode(call.request.app[OPENAPI])
-    sections = [
-        _operation(path, method, operation)
-        for path, methods in document["paths"].items()
-        for method, operation in methods.items()
-    ]
-    schemas = [
-        f"<details><summary><code>{escape(name)}</code></summary>{_pre(schema)}</details>"
-        for name, schema in document["components"]["schemas"].items()
-    ]
-    intro = (
-        "<p>Send <code>Authorization: Bearer ow_…</code>. The same as data: "
-        '<a href="/openapi.json">/openapi.json</a>. What can go wrong: <a href="/problems">/problems</a>.</p>'
-    )
-    return _page("onewriter API", intro + "".join(sections) + "<h2>Schemas</h2>" + "".join(schemas))
-
-
-def _operation(path: str, method: str, operation: dict[str, object]) -> str:
-    title = f"<b>{method.upper()}</b> <code>{escape(path)}</code> {escape(str(operation['summary']))}"
-    shown = {
-        name: value for name, value in operation.items() if name not in ("summary", "operationId", "tags")
-    }
-    return f"<details><summary>{title}</summary>{_pre(shown)}</details>"
-
-
-def _pre(value: object) -> str:
-    text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
-    return f"<pre>{escape(text)}</pre>"
+    return _page("onewriter API", render(document))
 
 
 async def problems(call: Call) -> web.Response:  # noqa: ARG001 (the signature of handlers)
