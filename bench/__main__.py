@@ -1,6 +1,7 @@
 """`python -m bench`, as ./dev bench calls it. A benchmark, not a test: a missed expectation is no failure."""
 
 import json
+import signal
 import sys
 from typing import Any
 
@@ -8,12 +9,13 @@ from bench import machine, report
 from bench.options import Options, parse
 from bench.peer import Peer
 from bench.runner import Result, install, run_all
-from bench.server import booted
+from bench.server import Server, booted
 from devstack.errors import Stop
 
 
 def main(arguments: list[str]) -> int:
     options = parse(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the server and the workers end with us
     try:
         with booted() as server:
             _say("installing " + ", ".join(options.peers))
@@ -27,7 +29,7 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _run(server: Any, peers: list[Peer], options: Options) -> list[Result]:
+def _run(server: Server, peers: list[Peer], options: Options) -> list[Result]:
     results = []
     for result in run_all(server, peers, options):
         results.append(result)

@@ -23,7 +23,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Idle:
-    """A process that only waits. `most` is how many statements a minute it is expected to send."""
+    """A process that only waits; its statements are told from others by its login."""
 
     label: str
     login: str

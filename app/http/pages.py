@@ -28,8 +28,8 @@ table{{border-collapse:collapse;display:block;overflow-x:auto}}
 td{{padding:.3em 1.2em .3em 0;border-bottom:1px solid var(--line);vertical-align:top}}
 .contents{{list-style:none;padding:0}} .contents li{{padding:.15em 0}} .contents a{{text-decoration:none}}
 .get,.post,.delete,.put,.patch{{display:inline-block;min-width:3.6em;font-size:.8em;text-align:center;
-color:#fff;
-background:#2563a8;border-radius:4px;padding:.1em .4em}} .post{{background:#24713f}} .delete{{background:#a33}}
+color:#fff;background:#2563a8;border-radius:4px;padding:.1em .4em}}
+.post{{background:#24713f}} .delete{{background:#a33}}
 </style><h1>{title}</h1>{body}</html>"""
 
 

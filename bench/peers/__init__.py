@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from bench.peer import Peer
 from bench.peers.onewriter import Onewriter
-from bench.peers.procrastinate import Procrastinate, ProcrastinateDefault
+from bench.peers.procrastinate import Procrastinate, ProcrastinateTuned
 from bench.server import Server
 
 PEERS: dict[str, Callable[[Server], Peer]] = {
-    peer.name: peer for peer in (ProcrastinateDefault, Procrastinate, Onewriter)
+    peer.name: peer for peer in (Procrastinate, ProcrastinateTuned, Onewriter)
 }

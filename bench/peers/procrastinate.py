@@ -1,4 +1,4 @@
-"""Procrastinate as it comes: its own schema, its own worker, best settings and default ones."""
+"""Procrastinate as it comes: its own schema, its own worker, as installed and tuned."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -43,15 +43,15 @@ class Defers:
 
 
 class Procrastinate(Peer):
-    """More slots, a connection for each, and no log line per job."""
+    """What one gets who sets nothing."""
 
     name = "procrastinate"
-    settings = "concurrency 20, pool of 20 connections, log level warning"
+    settings = "as installed: concurrency 1, a pool of 4 connections, log level info"
     keeps = "the job's row and its events"
     drain_jobs = 3_000
-    options: ClassVar[Sequence[str]] = ("--concurrency=20",)
-    log_level: ClassVar[Sequence[str]] = ("--log-level=warning",)
-    pool: ClassVar[int | None] = 20
+    options: ClassVar[Sequence[str]] = ()
+    log_level: ClassVar[Sequence[str]] = ()
+    pool: ClassVar[int | None] = None
 
     @property
     def login(self) -> str:
@@ -110,16 +110,16 @@ class Procrastinate(Peer):
         return [Idle("worker", self.login, self.worker(0, tally))]
 
 
-class ProcrastinateDefault(Procrastinate):
-    """What one gets who sets nothing."""
+class ProcrastinateTuned(Procrastinate):
+    """More jobs at a time, a connection for each, and no log line per job."""
 
-    name = "procrastinate-default"
-    settings = "as installed: concurrency 1, pool of 4 connections, log level info"
-    drain_jobs = 2_000
+    name = "procrastinate-tuned"
+    settings = "concurrency 20, a pool of 20 connections, log level warning"
+    drain_jobs = 1_500
     leaves_out = frozenset({"enqueue-bulk", "pickup", "idle", "cost"})
-    options = ()
-    log_level = ()
-    pool = None
+    options = ("--concurrency=20",)
+    log_level = ("--log-level=warning",)
+    pool = 20
 
 
 async def _never(**_: object) -> None:

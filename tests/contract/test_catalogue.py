@@ -4,7 +4,6 @@ import json
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,7 +18,7 @@ from worker.catalogue import catalogue
 from worker.modules import load_modules
 
 MODULE = "tests.contract.sample_tasks"
-FUNCTIONS = {
+FUNCTIONS: dict[str, Any] = {
     "shop.order": sample_tasks.order,
     "shop.report": sample_tasks.report,
     "shop.anything": sample_tasks.anything,
@@ -112,11 +111,11 @@ class Client:
 
 
 @pytest.fixture
-def client(stage: Stage) -> Iterator[Client]:
+def client(stage: Stage) -> Client:
     environ = {"ONEWRITER_DATABASE_URL": stage.db.dsn("server")}
     run([*ONEWRITER, "tasks", "publish", "-", "--source", "contract"], given=printed(), **environ)
     key = run([*ONEWRITER, "keys", "create", "contract", "--scope", "jobs:write"], **environ).strip()
-    yield Client(stage.api(), key)
+    return Client(stage.api(), key)
 
 
 def accepts(name: str, args: dict[str, Any]) -> bool:

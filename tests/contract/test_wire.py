@@ -1,4 +1,4 @@
-"""Names of channels and the columns of an exchange: three programs that must agree without importing each other."""
+"""Names of channels and the columns of an exchange: three programs agree without importing each other."""
 
 import json
 from dataclasses import fields
@@ -19,7 +19,7 @@ from worker.run import Run
 NAMES = [
     "default",
     "größe ✓",
-    "𝔘𝔫𝔦",
+    "\U0001d518\U0001d52b",
     "x" * 128,
     "ü" * 128,
     " a b ",

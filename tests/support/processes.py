@@ -1,4 +1,4 @@
-"""Real processes as a service manager runs them: worker, API, scheduler. Each has a log; none outlives its test."""
+"""Real processes as a service manager runs them: worker, API, scheduler. None outlives its test."""
 
 import os
 import re
@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Self
 
 ROOT = Path(__file__).parents[2]
 ONEWRITER = (sys.executable, "-c", "from app.cli.main import main; main()")
@@ -65,7 +66,7 @@ class Processes:
         self.folder = folder
         self.started: list[Process] = []
 
-    def __enter__(self) -> "Processes":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -111,11 +112,11 @@ def address(api: Process) -> str | None:
     return found[1] if found else None
 
 
-def run(command: Sequence[str], *, given: str = "", tree: Path = ROOT, **settings: str) -> str:
+def run(command: Sequence[str], *, given: str = "", **settings: str) -> str:
     """A program that ends by itself; its stdout."""
     done = subprocess.run(
         command, input=given, capture_output=True, text=True, check=False, timeout=60, cwd="/",
-        env={**environment(tree), **settings},
+        env={**environment(), **settings},
     )  # fmt: skip
     assert done.returncode == 0, f"{command} ended with {done.returncode}: {done.stderr}"
     return done.stdout

@@ -3,7 +3,7 @@
 import select
 import socket
 import threading
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 # A Bind of the worker's prepared exchange: the portal has no name, the statement this one.
 EXCHANGE = b"\0ow_exchange\0"
@@ -29,7 +29,7 @@ class Proxy:
         self._closing = threading.Event()
         self._threads = [threading.Thread(target=self._accept, name="proxy")]
 
-    def __enter__(self) -> "Proxy":
+    def __enter__(self) -> Self:
         self._threads[0].start()
         return self
 

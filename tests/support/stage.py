@@ -117,7 +117,7 @@ class Stage:
     # --- waiting -------------------------------------------------------------------------------------
 
     def until(self, met: Callable[[], Any], timeout: float = 20, say: Callable[[], Any] = str) -> None:
-        """Until the condition holds; it is looked at after every signal and at least twenty times a second."""
+        """Until the condition holds; looked at after every signal and twenty times a second."""
         deadline = monotonic() + timeout
         while not met():
             if monotonic() > deadline:
@@ -155,9 +155,10 @@ def channel(queue: str) -> str:
 
 
 def settled_once(stage: Stage) -> None:
-    """The promise: whatever was killed or cut, each job has exactly one accepted result, and none is stuck."""
+    """Whatever was killed or cut, each job has exactly one accepted result, and none is stuck."""
     wrong = stage.rows(
-        """select j.id, j.status, j.attempts, count(a.job_id) filter (where a.status = 'succeeded') as succeeded
+        """select j.id, j.status, j.attempts,
+                  count(a.job_id) filter (where a.status = 'succeeded') as succeeded
              from server_api.job as j left join server_api.attempt as a on a.job_id = j.id
             group by j.id, j.status, j.attempts
            having j.status <> 'succeeded' or count(a.job_id) filter (where a.status = 'succeeded') <> 1

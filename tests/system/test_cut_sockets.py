@@ -33,7 +33,7 @@ def proxied_worker(stage: Stage, proxy: Proxy, *options: str) -> Process:
 
 
 def cut_once(stage: Stage, proxy: Proxy, moment: Moment) -> None:
-    """In the midst of work: there is a backlog and jobs have ended, so that exchanges carry results and claims."""
+    """In the midst of work: with a backlog, so that exchanges carry results and claims."""
     before = stage.statuses()
     if before.get("ready", 0) < BACKLOG:
         stage.enqueue_many(naps(BACKLOG))

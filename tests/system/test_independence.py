@@ -166,11 +166,11 @@ def roles(stage: Stage, *statements: str) -> Iterator[tuple[str, str]]:
     made = ("create role {group}", "create role {login} login in role onewriter_worker", *statements)
     try:
         for statement in made:
-            admin.execute(sql.SQL(statement).format(**names))  # type: ignore[arg-type]
+            admin.execute(sql.SQL(statement).format(**names))
         yield login, group
     finally:
         for statement in ("drop owned by {group}, {login}", "drop role {login}", "drop role {group}"):
-            admin.execute(sql.SQL(statement).format(**names))  # type: ignore[arg-type]
+            admin.execute(sql.SQL(statement).format(**names))
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,8 @@ def test_an_inherited_right_is_named(stage: Stage, right: str, named: str) -> No
 def test_a_member_of_the_owner_is_refused(stage: Stage, how: str) -> None:
     """Also one that would have to SET ROLE first."""
     with roles(stage, f"grant onewriter_api to {{login}}{how}") as (login, _):
-        assert "onewriter_api may" in refusal(stage.processes, stage.db.server.dsn(stage.db.name, login))
+        said = refusal(stage.processes, stage.db.server.dsn(stage.db.name, login))
+        assert "may TRUNCATE" in said or "may INSERT" in said or "may UPDATE" in said or "may DELETE" in said
 
 
 def test_a_right_to_write_everything_is_named(stage: Stage) -> None:

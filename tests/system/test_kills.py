@@ -55,7 +55,7 @@ def test_a_killed_workers_job_runs_again_elsewhere(stage: Stage, tmp_path: Path)
 
 
 def test_a_frozen_workers_late_result_is_refused(stage: Stage) -> None:
-    """SIGSTOP past the lease, rescue, SIGCONT: it is told that its session is gone, and goes on with a new one."""
+    """SIGSTOP past the lease, rescue, SIGCONT: its session is gone, and it goes on with a new one."""
     stage.scheduler()
     frozen = stage.worker("-c", "2")
     job = stage.enqueue("sample.nap", {"seconds": 0.2})

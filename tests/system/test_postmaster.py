@@ -14,7 +14,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 from devstack import ports
 from devstack.postgres import wait_for
 from tests.support.cluster import Database, Server, clone
-from tests.support.processes import ONEWRITER, TASKS, Processes, address, run
+from tests.support.processes import ONEWRITER, TASKS, Processes, run
 from tests.support.stage import ENDED, Stage
 
 CLIENTS = 8
@@ -93,8 +93,10 @@ async def test_every_acknowledged_job_survives(
         clients = [asyncio.create_task(load.client()) for _ in range(CLIENTS)]
         await load.reaches(500)
         os.kill(cluster.pid(), signal.SIGKILL)
+        # Its backends hold the port until they notice.
+        assert await asyncio.to_thread(wait_for, lambda: ports.is_free(server.port), 20)
         before = len(load.acknowledged)
-        await asyncio.to_thread(cluster.start, server.port)
+        assert await asyncio.to_thread(cluster.start, server.port) == server.port
         back = monotonic()
         await load.reaches(before + 200, BACK_WITHIN)
         load.stopping = True

@@ -2,6 +2,7 @@
 
 import random
 from collections import defaultdict
+from itertools import pairwise
 from time import monotonic, perf_counter
 
 import pytest
@@ -77,6 +78,6 @@ def test_a_lock_is_held_by_one_of_two_workers(stage: Stage) -> None:
     for ran in spans.values():
         in_time = sorted(ran)
         assert [job for _, job in in_time] == sorted(job for _, job in ran), "not in the order of the lock"
-        for (earlier, _), (later, _) in zip(in_time, in_time[1:], strict=False):
+        for (earlier, _), (later, _) in pairwise(in_time):
             assert earlier[1] <= later[0]
     assert [worker.stop() for worker in workers] == [0, 0]
