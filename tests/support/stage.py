@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable
 from time import monotonic
 from typing import Any
@@ -12,6 +13,9 @@ from psycopg.rows import dict_row
 from tests.support.cluster import Database
 from tests.support.processes import Process, Processes, address
 
+STATUSES: dict[Any, str] = {
+    "doing": "running", "todo": "ready", ("todo", 2): "scheduled", ("todo", 3): "waiting",
+}  # fmt: skip
 ENDED = ("succeeded", "failed", "cancelled", "aborted")
 Row = dict[str, Any]
 
@@ -84,8 +88,14 @@ class Stage:
         return self.rows("select * from server_api.attempt where job_id = %s order by claim_no", job_id)
 
     def statuses(self) -> dict[str, int]:
-        rows = self.rows("select status, count(*)::int as n from server_api.job group by status")
-        return {row["status"]: row["n"] for row in rows}
+        """How many jobs have which status. From the table: the view looks at every fact of every job."""
+        query = """select status::text, gate, count(*)::int as n
+                     from procrastinate.procrastinate_jobs group by 1, 2"""
+        counted: Counter[str] = Counter()
+        for row in self._dba.execute(query):
+            known = STATUSES.get(row["status"], row["status"])
+            counted[STATUSES.get((row["status"], row["gate"]), known)] += row["n"]
+        return dict(counted)
 
     def rows(self, query: str, *params: Any) -> list[Row]:
         """As the server's login."""

@@ -80,7 +80,7 @@ def test_running_jobs_survive_a_cut(stage: Stage, proxy: Proxy, moment: Moment) 
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_thousand_cuts(stage: Stage, proxy: Proxy, moment: Moment) -> None:
     cut_under_load(stage, proxy, itertools.repeat(moment, 1000))
