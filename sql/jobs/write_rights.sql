@@ -13,6 +13,12 @@ as $$
      where r.rolname in ('pg_write_all_data', 'pg_maintain', 'pg_write_server_files', 'pg_execute_server_program')
        and pg_has_role(_login, r.oid, 'MEMBER') and not (select rolsuper from pg_roles where rolname = _login)
     union all
+    select format('%s is a member of %s, the owner of %s tables', _login, r.rolname, count(*)) from pg_class as c
+      join pg_roles as r on r.oid = c.relowner
+     where c.relkind in ('r', 'p') and r.rolname <> _login and not r.rolsuper and pg_has_role(_login, r.oid, 'MEMBER')
+       and not (select rolsuper from pg_roles where rolname = _login)
+     group by r.rolname
+    union all
     select distinct format('%s may %s %s', r.rolname, p.privilege, c.oid::regclass)
       from pg_class as c
       cross join (values ('INSERT'), ('UPDATE'), ('DELETE'), ('TRUNCATE')) as p(privilege)
