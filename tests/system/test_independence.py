@@ -197,7 +197,7 @@ def test_a_member_of_the_owner_is_refused(stage: Stage, how: str) -> None:
     """Also one that would have to SET ROLE first."""
     with roles(stage, f"grant onewriter_api to {{login}}{how}") as (login, _):
         said = refusal(stage.processes, stage.db.server.dsn(stage.db.name, login))
-        assert "may TRUNCATE" in said or "may INSERT" in said or "may UPDATE" in said or "may DELETE" in said
+        assert f"{login} is a member of onewriter_api" in said
 
 
 def test_a_right_to_write_everything_is_named(stage: Stage) -> None:
