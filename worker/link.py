@@ -35,7 +35,8 @@ logger = logging.getLogger(__name__)
 
 # serialization failure, deadlock, lock not available, statement timeout: the same exchange again.
 _AGAIN = frozenset({"40001", "40P01", "55P03", "57014"})
-_NOTIFY_EVERY = 0.002
+# Signals at most this often; at once when quiet.
+_NOTIFY_EVERY = 0.005
 # A prefetched job that finds no slot for this long is given to somebody else.
 _STALLED = 1.0
 _BACKOFF = (0.1, 5.0)
@@ -240,11 +241,13 @@ class Link(threading.Thread):
             self._loop.call_soon_threadsafe(self._slots.abort, run, AbortReason.USER_REQUEST)
 
     def _sleep(self, now: float) -> None:
-        if self._signals:
+        until = min(self._beat, self._claims.next_look())
+        if self._signals and now - self._signalled < _NOTIFY_EVERY:
+            until = min(until, self._signalled + _NOTIFY_EVERY)
+        elif self._signals:
             self._wire.notify(sorted(self._signals))
             self._signals.clear()
             self._signalled = now
-        until = min(self._beat, self._claims.next_look())
         if self._held:
             until = min(until, now + 0.5)
         desk = self._desk

@@ -22,7 +22,7 @@ class Settings:
     task_timeout: float | None = None
     timeout_grace: float = 5.0
     blocked_after: float = 5.0
-    prefetch: int = 400
+    prefetch: int = 800
 
 
 def read(environ: Mapping[str, str] | None = None) -> Settings:
@@ -41,7 +41,7 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
         task_timeout=timeout or None,
         timeout_grace=_number(env, "ONEWRITER_TIMEOUT_GRACE", 5.0),
         blocked_after=_number(env, "ONEWRITER_BLOCKED_AFTER", 5.0),
-        prefetch=int(_number(env, "ONEWRITER_PREFETCH", 400.0)),
+        prefetch=int(_number(env, "ONEWRITER_PREFETCH", 800.0)),
     )
 
 

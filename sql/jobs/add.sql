@@ -8,6 +8,7 @@ create or replace function jobs.add(
     _jobs jsonb, _cause jsonb default null, out ids bigint[], out missing integer[])
     language plpgsql
     set search_path = pg_catalog, procrastinate, jobs, pg_temp
+    set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
     set plan_cache_mode = force_generic_plan set jit = off
 as $$
 declare
@@ -33,7 +34,8 @@ begin
                                     timeout, max_attempts, cause, idempotency, ord)
     ), new_queue as (
         insert into jobs.queue (name)
-        select distinct i.queue from item as i where not exists (select from jobs.queue as q where q.name = i.queue)
+        select d.queue from (select distinct i.queue from item as i) as d
+         where not exists (select from jobs.queue as q where q.name = d.queue)
          order by 1
         on conflict (name) do nothing
     ), told as (
@@ -49,7 +51,7 @@ begin
          order by 1, 2
         on conflict (api_key, key) do nothing
         returning job_ids[1] as job_id
-    ), line as materialized (
+    ), line as not materialized (
         select i.job_id, i.queue, i.task, coalesce(i.priority, 0) as priority, i.lock, i.queueing_lock,
                coalesce(i.args, '{}') as args, case when i.planned > _now then i.planned end as scheduled_at,
                case when i.planned <= _now then i.planned end as due_at,

@@ -5,21 +5,15 @@
 create or replace function jobs.next_due(_session bigint, _queues text[]) returns numeric
     language plpgsql
     set search_path = pg_catalog, procrastinate, jobs, pg_temp
-    set enable_seqscan = off set enable_bitmapscan = off
+    set enable_seqscan = off set enable_bitmapscan = off set plan_cache_mode = force_generic_plan
 as $$
 declare
     _at timestamptz;
     _elder integer;
 begin
-    if _queues is null then
-        select j.scheduled_at into _at from procrastinate_jobs as j
-         where j.status = 'todo' and j.gate = 2 order by j.scheduled_at limit 1;
-    else
-        select min(d.scheduled_at) into _at from unnest(_queues) as q cross join lateral
-               (select j.scheduled_at from procrastinate_jobs as j
-                 where j.status = 'todo' and j.gate = 2 and j.queue_name = q
-                 order by j.scheduled_at limit 1) as d;
-    end if;
+    select j.scheduled_at into _at from procrastinate_jobs as j
+     where j.status = 'todo' and j.gate = 2 and (_queues is null or j.queue_name = any (_queues))
+     order by j.scheduled_at limit 1;
     if _at is null then
         return null;
     end if;

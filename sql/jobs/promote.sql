@@ -5,24 +5,17 @@
 create or replace function jobs.promote(_queues text[], _most integer) returns integer
     language plpgsql
     set search_path = pg_catalog, procrastinate, pg_temp
-    set enable_seqscan = off set enable_bitmapscan = off
+    set enable_seqscan = off set enable_bitmapscan = off set plan_cache_mode = force_generic_plan
 as $$
 declare
     _now constant timestamptz := clock_timestamp();
     _due bigint[];
 begin
-    if _queues is null then
-        select array_agg(d.id) into _due
-          from (select j.id from procrastinate_jobs as j
-                 where j.status = 'todo' and j.gate = 2 and j.scheduled_at <= _now
-                 order by j.scheduled_at limit _most for update skip locked) as d;
-    else
-        select array_agg(d.id) into _due
-          from unnest(_queues) as q cross join lateral
-               (select j.id from procrastinate_jobs as j
-                 where j.status = 'todo' and j.gate = 2 and j.queue_name = q and j.scheduled_at <= _now
-                 order by j.scheduled_at limit _most for update skip locked) as d;
-    end if;
+    select array_agg(d.id) into _due
+      from (select j.id from procrastinate_jobs as j
+             where j.status = 'todo' and j.gate = 2 and j.scheduled_at <= _now
+               and (_queues is null or j.queue_name = any (_queues))
+             order by j.scheduled_at limit _most for update skip locked) as d;
     if _due is null then
         return 0;
     end if;

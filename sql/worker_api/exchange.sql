@@ -83,9 +83,10 @@ begin
         if _claimed < _want then
             _extra := _extra || ',"due":' || coalesce(jobs.next_due(_session, _s.queues)::text, 'null');
         end if;
+        -- `gate + 0`, so that no index of ready jobs fits: the suspects have the short one of rare things.
         if not _alone and exists (
             select from procrastinate_jobs as j
-             where j.status = 'todo' and j.crashes > 0 and j.gate < 2
+             where j.status = 'todo' and j.crashes > 0 and j.gate + 0 < 2
                and (_s.queues is null or j.queue_name = any (_s.queues))) then
             _extra := _extra || ',"suspect":true';
         end if;
