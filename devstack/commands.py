@@ -72,6 +72,8 @@ def env(state: State, _: list[str]) -> int:
     stack = Stack(state, server.known(state))
     for name, value in stack.variables().items():
         print(f"export {name}={shlex.quote(value)}")
+    # onewriter, procrastinate and python of this environment
+    print(f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"')
     return 0
 
 

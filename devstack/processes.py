@@ -17,6 +17,8 @@ from devstack.state import ROOT, State
 
 STOP_SECONDS = 20
 
+STEERING = ("ONEWRITER_", "PROCRASTINATE_", "PYTHONPATH")
+
 
 @dataclass(frozen=True, slots=True)
 class Running:
@@ -78,7 +80,9 @@ class Background:
 
     def _fingerprint(self) -> str:
         newest = max((_newest(ROOT / folder) for folder in self.watches), default=0.0)
-        parts = [*self.command, *(f"{name}={value}" for name, value in sorted(self.environment.items()))]
+        # Of the shell only what steers the process: another terminal must not restart it.
+        steering = [f"{n}={v}" for n, v in sorted(self.environment.items()) if n.startswith(STEERING)]
+        parts = [*self.command, *steering]
         return sha256("\0".join([*parts, str(newest)]).encode()).hexdigest()
 
 

@@ -1,5 +1,6 @@
 """The three processes of a stack, and how each of them shows that it is ready."""
 
+import os
 from typing import Any
 
 import psycopg
@@ -9,7 +10,7 @@ from devstack.errors import Stop
 from devstack.http import Api
 from devstack.ports import choose
 from devstack.processes import Background
-from devstack.stack import Stack, program
+from devstack.stack import TASKS, Stack, program
 from devstack.state import State
 
 API_PORT = 8080
@@ -63,8 +64,11 @@ def start_worker(stack: Stack) -> str:
     environment = stack.environment(
         "ONEWRITER_WORKER_DATABASE_URL",
         ONEWRITER_HTTP_ALLOW_PRIVATE="127.0.0.1",
+        PROCRASTINATE_LOG_FORMAT="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
-    command = (program("procrastinate"), "--app=worker.main.app", "worker", "-c", str(SLOTS))
+    # Without tasks of somebody's it takes the built-in ones only: it would fail what it doesn't know.
+    queues = () if TASKS in os.environ else ("-q", "default")
+    command = (program("procrastinate"), "--app=worker.main.app", "worker", "-c", str(SLOTS), *queues)
     process = Background(stack.state, "worker", command, environment, ("worker",))
     return process.ensure(lambda: exists(stack, SESSION, stack.login("worker")))
 

@@ -17,6 +17,7 @@ from devstack.errors import Stop
 from devstack.server import Address
 from devstack.state import LOGINS, ROOT, State
 
+TASKS = "ONEWRITER_TASKS"
 SCHEMAS = ("jobs", "procrastinate", "worker_api", "server_api", "operator_api", "inspect")
 SCOPES = ("jobs:read", "jobs:write", "jobs:operate", "admin")
 
@@ -58,7 +59,7 @@ class Stack:
         """A clean shell with only the settings that this process is meant to know."""
         mine = {name: value for name, value in self.variables().items() if name in names}
         # The one setting of the shell that is meant for the stack: which tasks its worker knows.
-        tasks = {"ONEWRITER_TASKS": os.environ["ONEWRITER_TASKS"]} if "ONEWRITER_TASKS" in os.environ else {}
+        tasks = {TASKS: os.environ[TASKS]} if TASKS in os.environ else {}
         return {**clean_environment(), **tasks, **mine, **more}
 
     def migrate(self) -> str:
@@ -83,20 +84,23 @@ class Stack:
         """Only on our own server; on another one a person decides."""
         if not self.address.embedded:
             return "left to you: onewriter harden"
-        harden(self.dsn("admin"))
+        harden(self.dsn("admin"), cluster=True)
         return "hardened"
 
     def publish(self) -> str:
         """The worker prints its catalogue, the app stores it: neither imports the other."""
-        catalogue = run([sys.executable, "-m", "worker.catalogue"], self.environment(), "the catalogue")
+        count = self._publish("builtin", "--builtin")
+        if TASKS in os.environ:
+            count += self._publish("dev")
+        return f"{count} tasks"
+
+    def _publish(self, source: str, *options: str) -> int:
+        command = [sys.executable, "-m", "worker.catalogue", *options]
+        catalogue = run(command, self.environment(), "the catalogue")
         environment = self.environment("ONEWRITER_DATABASE_URL", "ONEWRITER_ADMIN_DATABASE_URL")
-        run(
-            [program("onewriter"), "tasks", "publish", "-", "--source", "dev"],
-            environment,
-            "publishing",
-            catalogue,
-        )
-        return f"{len(json.loads(catalogue)['tasks'])} tasks"
+        publish = [program("onewriter"), "tasks", "publish", "-", "--source", source]
+        run(publish, environment, "publishing", catalogue)
+        return len(json.loads(catalogue)["tasks"])
 
     def make_key(self) -> None:
         """A key with every scope, kept in .dev; the name is new each time since names are taken for ever."""

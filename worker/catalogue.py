@@ -1,7 +1,11 @@
-"""`python -m worker.catalogue`: the tasks of this worker as JSON on stdout, without a database."""
+"""`python -m worker.catalogue [--builtin]`: the tasks of this worker as JSON on stdout, without a database.
+
+The built-in tasks are a catalogue of their own, so that each team can publish its own under its source.
+"""
 
 from __future__ import annotations
 
+import argparse
 import inspect
 import json
 import logging
@@ -20,7 +24,10 @@ from worker.timeouts import task_timeout
 AnyTask = Task[..., Any, ...]
 
 
-def catalogue(app: App) -> dict[str, Any]:
+BUILTIN = "worker.tasks."
+
+
+def catalogue(app: App, *, builtin: bool = False) -> dict[str, Any]:
     """{"catalogue": 1, "tasks": [...]}, ordered by name; Procrastinate's own tasks are left out."""
     app.perform_import_paths()
     names: defaultdict[AnyTask, set[str]] = defaultdict(set)
@@ -31,6 +38,7 @@ def catalogue(app: App) -> dict[str, Any]:
         _entry(task, known - {task.name}, crons.get(task.name, []))
         for task, known in names.items()
         if task.func.__module__ != "procrastinate.builtin_tasks"
+        and task.func.__module__.startswith(BUILTIN) == builtin
     ]
     return {"catalogue": 1, "tasks": sorted(entries, key=lambda entry: str(entry["name"]))}
 
@@ -89,11 +97,16 @@ def _crons(app: App) -> dict[str, list[str]]:
 
 def main() -> int:
     """Exit 2 with one sentence when a task module cannot be loaded."""
+    parser = argparse.ArgumentParser(prog="python -m worker.catalogue", description=__doc__)
+    parser.add_argument(
+        "--builtin", action="store_true", help="onewriter's own tasks: echo, http.request, sleep"
+    )
+    options = parser.parse_args()
     logging.disable(logging.WARNING)
     from worker.main import app  # noqa: PLC0415 (importing it logs, which must be off by then)
 
     try:
-        document = catalogue(app)
+        document = catalogue(app, builtin=options.builtin)
     except Refused as refused:
         print(refused, file=sys.stderr)
         return 2

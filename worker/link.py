@@ -40,6 +40,7 @@ _NOTIFY_EVERY = 0.005
 # A prefetched job that finds no slot for this long is given to somebody else.
 _STALLED = 1.0
 _BACKOFF = (0.1, 5.0)
+_COMPLAIN_EVERY = 60.0
 
 _encode = msgspec.json.Encoder().encode
 
@@ -82,6 +83,7 @@ class Link(threading.Thread):
         self._beat = 0.0
         self._backoff = 0.0
         self._down_since = 0.0
+        self._complained = 0.0
 
     def run(self) -> None:
         try:
@@ -189,6 +191,8 @@ class Link(threading.Thread):
         for run in started:
             run.noted = True
         self._beat, self._batch = ended + self._settings.heartbeat, None
+        if self._down_since:
+            logger.info("The connection to the database stands again")
         self._backoff = self._down_since = 0.0
         self._acknowledge(batch, reply)
         runs = reply.jobs.runs() if reply.jobs is not None else []
@@ -288,7 +292,10 @@ class Link(threading.Thread):
         if self._desk.finish and monotonic() - self._down_since > self._settings.lease:
             logger.error("%d results could not be delivered; their jobs will run again", len(self._held))
             raise exc
-        log = logger.warning if self._backoff < _BACKOFF[1] else logger.debug
+        quiet = self._backoff >= _BACKOFF[1] and monotonic() - self._complained < _COMPLAIN_EVERY
+        if not quiet:
+            self._complained = monotonic()
+        log = logger.debug if quiet else logger.warning
         log("No connection to the database, trying again: %s", str(exc).splitlines()[0] if str(exc) else exc)
 
     def _pause(self) -> None:

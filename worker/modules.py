@@ -11,7 +11,9 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import logging
+import sys
 from collections.abc import Iterable
+from pathlib import Path
 from types import ModuleType
 
 import procrastinate
@@ -33,6 +35,8 @@ def entry_points() -> list[str]:
 def load_modules(app: procrastinate.App, paths: Iterable[str]) -> None:
     """Imports each once and adds its blueprints; raises Refused naming the module that cannot be had."""
     seen: set[int] = {id(app)}
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))  # a console script does not look where it was started
     for path in dict.fromkeys(paths):
         for name, blueprint in _blueprints(_import(path)):
             if id(blueprint) not in seen:

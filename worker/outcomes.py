@@ -57,8 +57,9 @@ class Outcomes:
         if run.dead:
             return
         stopped = isinstance(exc, asyncio.CancelledError | JobAborted)
-        if stopped and run.timed_out:
+        if run.timed_out:  # whatever it raised then, it raised because of that
             timeout = TaskTimeout("The task ran past its timeout.").with_traceback(exc.__traceback__)
+            timeout.__cause__ = None if isinstance(exc, asyncio.CancelledError) else exc
             self._failed(run, plan, timeout, "timeout")
         elif stopped and run.abort is AbortReason.SHUTDOWN:
             # Whoever stopped the worker did not mean the job: it goes back as if it had never begun.

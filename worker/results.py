@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import traceback
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ import msgspec
 MAX_RESULT = 256 * 1024
 MAX_ERROR = 8 * 1024
 _MAX_MESSAGE = 2 * 1024
+_ENGINE = Path(__file__).parent
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
@@ -66,12 +68,19 @@ def error_text(exc: BaseException) -> str:
     """Type, message and the tail of the traceback, at most 8 KB in UTF-8."""
     head = clean(f"{type(exc).__name__}: {_message(exc)[:_MAX_MESSAGE]}")
     try:
-        trace = "".join(traceback.format_tb(exc.__traceback__, limit=-20)) + _causes(exc)
+        trace = "".join(traceback.format_list(_frames(exc)[-20:])) + _causes(exc)
     except Exception:  # noqa: BLE001 (a traceback that cannot be shown hides no failure)
         trace = ""
     room = MAX_ERROR - len(head.encode()) - 1
     tail = clean(trace).rstrip().encode()[-room:].decode("utf-8", "ignore")
     return f"{head}\n{tail}" if tail else head
+
+
+def _frames(exc: BaseException) -> list[traceback.FrameSummary]:
+    """From the task's own first frame on: how the worker called it tells nobody anything."""
+    frames = traceback.extract_tb(exc.__traceback__)
+    own = next((n for n, frame in enumerate(frames) if Path(frame.filename).parent != _ENGINE), 0)
+    return frames[own:]
 
 
 def _message(exc: BaseException) -> str:

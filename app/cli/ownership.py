@@ -5,11 +5,14 @@ from __future__ import annotations
 import rich_click as click
 
 from app.cli.output import json_option, show_json
+from app.errors import NotFound
 from app.schema.ownership import Ownership, Transition, transitions
 from app.schema.ownership import ownership as who_writes
 from app.schema.roles import with_prefix
 from app.schema.sqlfiles import read_contract
 from app.settings import Settings
+
+JOBS = "procrastinate.procrastinate_jobs"
 
 
 @click.command
@@ -24,7 +27,9 @@ def ownership(table: str | None, as_json: bool) -> None:
     columns = [
         row for row in who_writes(files) if table is None or table in {row.table, row.table.split(".")[1]}
     ]
-    changes = transitions(files)
+    if not columns:
+        raise NotFound(f"no table of onewriter is called {table}")
+    changes = transitions(files) if table in {None, JOBS, JOBS.split(".")[1]} else []
     if as_json:
         show_json({"columns": columns, "transitions": changes})
     else:
@@ -44,6 +49,8 @@ def _print_columns(columns: list[Ownership]) -> None:
 
 
 def _print_transitions(changes: list[Transition]) -> None:
+    if not changes:
+        return
     click.echo("procrastinate.procrastinate_jobs.status, from -> to")
     for change in changes:
         click.echo(f"  {change.before:>9} -> {change.after:<9}  {', '.join(change.made_by)}")

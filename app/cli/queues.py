@@ -20,8 +20,8 @@ def queues() -> None:
 def ls(as_json: bool) -> None:
     """List the queues with what waits in each."""
     with as_server() as conn:
-        rows = conn.execute("select * from server_api.queue order by name").fetchall()
-    columns = tuple(rows[0]) if rows else ("name",)
+        rows = conn.execute("select * from inspect.queues order by queue").fetchall()
+    columns = tuple(rows[0]) if rows else ("queue",)
     show_rows(rows, columns, as_json=as_json)
 
 

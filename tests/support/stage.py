@@ -56,7 +56,7 @@ class Stage:
 
     def _up(self, process: Process, met: Callable[[], Any]) -> None:
         self.until(lambda: met() or not process.running(), say=lambda: f"{process.log.name}: it isn't up")
-        assert process.running(), process.output()
+        assert met(), process.output()  # it may have died of its first job meanwhile
 
     # --- jobs ----------------------------------------------------------------------------------------
 

@@ -127,7 +127,7 @@ def test_queues_are_paused_and_resumed(cli: Cli, db: Database, published: None) 
     enqueue(db)
     assert cli("queues", "pause", "default", "--reason", "disk")[0] == 0
     (queue,) = json.loads(cli("queues", "ls", "--json")[1])
-    assert (queue["name"], queue["pause_reason"]) == ("default", "disk")
+    assert (queue["queue"], queue["pause_reason"]) == ("default", "disk")
     assert cli("queues", "resume", "default", "--reason", "done")[0] == 0
     assert json.loads(cli("queues", "ls", "--json")[1])[0]["paused_at"] is None
 

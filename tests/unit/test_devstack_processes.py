@@ -54,7 +54,7 @@ def test_a_second_start_finds_the_first(state: State) -> None:
 
 
 def test_another_environment_replaces_it(state: State) -> None:
-    one, other = sleeper(state, PORT="1"), sleeper(state, PORT="2")
+    one, other = sleeper(state, ONEWRITER_PORT="1"), sleeper(state, ONEWRITER_PORT="2")
     one.ensure(lambda: is_up(one))
     first = pid(state)
     assert other.ensure(lambda: is_up(other)) == "restarted"
