@@ -59,7 +59,8 @@ class Stack:
         """A clean shell with only the settings that this process is meant to know."""
         mine = {name: value for name, value in self.variables().items() if name in names}
         # The one setting of the shell that is meant for the stack: which tasks its worker knows.
-        tasks = {TASKS: os.environ[TASKS]} if TASKS in os.environ else {}
+        # They are found from the folder in which ./dev was called.
+        tasks = {TASKS: os.environ[TASKS], "PYTHONPATH": str(Path.cwd())} if TASKS in os.environ else {}
         return {**clean_environment(), **tasks, **mine, **more}
 
     def migrate(self) -> str:
