@@ -1,5 +1,6 @@
 """Is that still the process we mean? A pid alone may have been given to another one since."""
 
+import contextlib
 import subprocess
 from pathlib import Path
 
@@ -24,6 +25,16 @@ def folder_of(pid: int) -> Path | None:
         return (PROC / str(pid) / "cwd").readlink()
     except OSError:
         return None
+
+
+def called(program: str) -> list[int]:
+    """The living processes of that name; none where the kernel doesn't tell."""
+    found = []
+    for entry in PROC.glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (entry / "comm").read_text().strip() == program and born(int(entry.name)):
+                found.append(int(entry.name))
+    return found
 
 
 def _born_by_proc(pid: int) -> str | None:

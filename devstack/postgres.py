@@ -1,5 +1,6 @@
 """An embedded PostgreSQL: initdb, start, stop, and mending what an earlier run left behind."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -170,9 +171,28 @@ class Cluster:
             if not wait_for(lambda: self.port() is not None or not identity.alive(pid, birth), STOP_SECONDS):
                 raise Stop(f"PostgreSQL (pid {pid}) neither starts nor stops: kill -9 {pid}, then ./dev up")
         if self.pid() is None:
+            self._outlive_orphans()
             # Not left to PostgreSQL: it takes a zombie, or whoever has the pid now, for the old server.
             for lock in (self.data / "postmaster.pid", *self.sockets.glob(".s.PGSQL.*")):
                 lock.unlink(missing_ok=True)
+
+    def _outlive_orphans(self) -> None:
+        """A killed postmaster's children may still write; beside a new server they would break the data.
+
+        PostgreSQL's own interlock is in the lock file, which goes: so nobody of theirs may be left before.
+        """
+        if wait_for(lambda: not self._processes(), STOP_SECONDS):
+            return
+        for pid in self._processes():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        if not wait_for(lambda: not self._processes(), 5):
+            raise Stop(f"processes of a killed PostgreSQL do not end: kill -9 {self._processes()}")
+
+    def _processes(self) -> list[int]:
+        """The server's processes, told by their program and its working folder, which is the data folder."""
+        folder = self.data.resolve()
+        return [pid for pid in identity.called("postgres") if identity.folder_of(pid) == folder]
 
     def _pid_file(self) -> list[str]:
         try:

@@ -3,8 +3,11 @@
 import os
 import shutil
 import signal
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -160,3 +163,16 @@ def test_a_stopped_server_is_dead_for_its_pid_file_too(cluster: Cluster) -> None
     assert pid is not None
     cluster.stop()
     assert identity.born(pid) is None
+
+
+def test_a_killed_servers_children_are_outlived(own_cluster: Any) -> None:
+    """They may still write: the lock file, PostgreSQL's own interlock, must not go before them."""
+    cluster, server = own_cluster
+    backend = psycopg.connect(server.dsn("postgres"), autocommit=True)
+    os.kill(backend.info.backend_pid, signal.SIGSTOP)  # it cannot notice that its postmaster is gone
+    os.kill(cluster.pid(), signal.SIGKILL)
+    threading.Timer(2, os.kill, (backend.info.backend_pid, signal.SIGCONT)).start()
+    began = time.monotonic()
+    assert cluster.start(server.port) is not None
+    assert time.monotonic() - began > 1
+    backend.close()
