@@ -46,7 +46,7 @@ class Cluster:
 
     def start(self, *wanted_ports: int | None) -> int:
         """The port it listens on; one that already runs is left as it is."""
-        running = self.port()
+        running = self._listening()
         if running is not None:
             return running
         self._forget_dead_server()
@@ -91,6 +91,11 @@ class Cluster:
         lines = self._pid_file()
         ready = len(lines) >= 8 and lines[7].strip() == "ready"
         return int(lines[3]) if ready and self.pid() is not None else None
+
+    def _listening(self) -> int | None:
+        """Its port, if somebody listens there: a killed postmaster closes its sockets before it is gone."""
+        port = self.port()
+        return port if port is not None and not ports.is_free(port) else None
 
     def reset_password(self, password: str) -> None:
         """For a data folder whose password was lost: single-user mode asks for none. It must not run."""
@@ -168,7 +173,9 @@ class Cluster:
         pid = self.pid()
         if pid is not None:
             birth = identity.born(pid)
-            if not wait_for(lambda: self.port() is not None or not identity.alive(pid, birth), STOP_SECONDS):
+            if not wait_for(
+                lambda: self._listening() is not None or not identity.alive(pid, birth), STOP_SECONDS
+            ):
                 raise Stop(f"PostgreSQL (pid {pid}) neither starts nor stops: kill -9 {pid}, then ./dev up")
         if self.pid() is None:
             self._outlive_orphans()
