@@ -13,6 +13,35 @@ from bench.tally import Tally
 
 
 @dataclass(frozen=True, slots=True)
+class Work:
+    """What to enqueue: `count` jobs that sleep `milliseconds` each (0: no-ops), spread over so many `locks`
+
+    (of those with the same lock one runs at a time) and `priorities`; 0 is without.
+    """
+
+    count: int
+    milliseconds: int = 0
+    locks: int = 0
+    priorities: int = 0
+
+    @property
+    def task(self) -> str:
+        """bench.noop takes {"n": 1}, bench.nap {"n": 1, "ms": 5}."""
+        return "bench.nap" if self.milliseconds else "bench.noop"
+
+
+def parameters(work: Work, count: int) -> dict[str, str | int]:
+    """For a statement that makes `count` of these jobs in the database."""
+    return {
+        "task": work.task,
+        "ms": work.milliseconds,
+        "locks": work.locks,
+        "priorities": work.priorities,
+        "count": count,
+    }
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What the peer's own tables say of its jobs; `runs` are attempts, each hand-out counted."""
 
@@ -83,8 +112,12 @@ class Peer(ABC):
         """Forgets every job."""
 
     @abstractmethod
-    def fill(self, count: int, committed: Callable[[], None]) -> None:
-        """Enqueues no-op jobs in one transaction, calls `committed`, then signals the workers if need be."""
+    def fill(self, work: Sequence[Work], committed: Callable[[], None]) -> None:
+        """Enqueues in one transaction, calls `committed`, then signals the workers if need be."""
+
+    def offers(self, work: Work) -> bool:
+        """Whether it knows locks or priorities, where the work has them."""
+        return not work.locks and not work.priorities
 
     @abstractmethod
     def unfinished(self) -> bool:

@@ -19,7 +19,7 @@ from app.http.pages import onewriter_version
 from app.schema.harden import harden
 from app.schema.logins import create_login
 from app.schema.migrate import migrate
-from bench.peer import Idle, Outcome, Peer, Producer, Service
+from bench.peer import Idle, Outcome, Peer, Producer, Service, Work, parameters
 from bench.processes import Command
 from bench.tally import Tally
 from devstack import ports
@@ -35,9 +35,11 @@ CHUNK = 10_000
 
 _FILL = """
 select server_api.enqueue_batch(
-    (select json_agg(json_build_object('task', 'bench.noop', 'queue', 'bench',
-                                       'args', json_build_object('n', n)))::text
-       from generate_series(1, %s) as n),
+    (select json_agg(json_strip_nulls(json_build_object(
+                'task', %(task)s::text, 'queue', 'bench', 'priority', n %% nullif(%(priorities)s, 0),
+                'lock', 'lock ' || n %% nullif(%(locks)s, 0),
+                'args', json_build_object('n', n, 'ms', nullif(%(ms)s, 0)))))::text
+       from generate_series(1, %(count)s) as n),
     '{"kind": "sql"}', null)
 """
 _CLEAR = """
@@ -100,14 +102,18 @@ class Onewriter(Peer):
         with self.server.connect(self.database) as conn:
             conn.execute(_CLEAR)
 
-    def fill(self, count: int, committed: Callable[[], None]) -> None:
+    def fill(self, work: Sequence[Work], committed: Callable[[], None]) -> None:
         with self.server.connect(self.database, _login("api")) as conn:
             with conn.transaction():
-                for start in range(0, count, CHUNK):
-                    conn.execute(_FILL, [min(CHUNK, count - start)])
+                for each in work:
+                    for start in range(0, each.count, CHUNK):
+                        conn.execute(_FILL, parameters(each, min(CHUNK, each.count - start)))
             committed()
             for channel in queue_channels(QUEUE):
                 conn.execute(f'notify "{channel}"'.encode())
+
+    def offers(self, work: Work) -> bool:  # noqa: ARG002 (both)
+        return True
 
     def unfinished(self) -> bool:
         query = (

@@ -9,16 +9,18 @@ import procrastinate
 from procrastinate import App, PsycopgConnector
 from procrastinate.tasks import Task
 
-from bench.peer import Idle, Outcome, Peer, Producer
+from bench.peer import Idle, Outcome, Peer, Producer, Work, parameters
 from bench.processes import Command
 from bench.tally import Tally
 from devstack.stack import program
 
 _FILL = """
 select procrastinate_defer_jobs_v1(array_agg(
-           row ('bench', 'bench.noop', 0, null, null, jsonb_build_object('n', n), null)
+           row ('bench', %(task)s::text, coalesce(n %% nullif(%(priorities)s, 0), 0),
+                'lock ' || n %% nullif(%(locks)s, 0), null,
+                jsonb_strip_nulls(jsonb_build_object('n', n, 'ms', nullif(%(ms)s, 0))), null)
            ::procrastinate_job_to_defer_v1))
-  from generate_series(1, %s) as n
+  from generate_series(1, %(count)s) as n
 """
 _OUTCOME = """
 select count(*), count(*) filter (where status = 'succeeded'), coalesce(sum(attempts), 0)
@@ -74,11 +76,16 @@ class Procrastinate(Peer):
         with self.server.connect(self.database) as conn:
             conn.execute("truncate procrastinate_jobs, procrastinate_events, procrastinate_periodic_defers")
 
-    def fill(self, count: int, committed: Callable[[], None]) -> None:
+    def fill(self, work: Sequence[Work], committed: Callable[[], None]) -> None:
         """Its triggers notify within the transaction."""
         with self.server.connect(self.database, self.login) as conn:
-            conn.execute(_FILL, [count])
+            with conn.transaction():
+                for each in work:
+                    conn.execute(_FILL, parameters(each, each.count))
             committed()
+
+    def offers(self, work: Work) -> bool:  # noqa: ARG002 (both)
+        return True
 
     def unfinished(self) -> bool:
         query = "select exists (select from procrastinate_jobs where status in ('todo', 'doing'))"

@@ -1,5 +1,6 @@
 """The bodies of the tasks, the same for every peer in Python."""
 
+import asyncio
 import time
 
 from bench.tally import mine
@@ -9,6 +10,12 @@ _tally, _slot = mine()
 
 async def noop(n: int = 0) -> None:  # noqa: ARG001 (a job has an argument, as most have)
     """Does nothing, once."""
+    _tally.count(_slot)
+
+
+async def nap(n: int, ms: int) -> None:  # noqa: ARG001
+    """Waits for the outside world, as most jobs do."""
+    await asyncio.sleep(ms / 1000)
     _tally.count(_slot)
 
 

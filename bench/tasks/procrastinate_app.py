@@ -5,7 +5,7 @@ from typing import Any
 
 from procrastinate import App, PsycopgConnector
 
-from bench.tasks.counting import noop, pickup
+from bench.tasks.counting import nap, noop, pickup
 
 # Nothing given is the library's own default.
 _pool: dict[str, Any] = {"max_size": int(os.environ["BENCH_POOL"])} if "BENCH_POOL" in os.environ else {}
@@ -13,3 +13,4 @@ _pool: dict[str, Any] = {"max_size": int(os.environ["BENCH_POOL"])} if "BENCH_PO
 app = App(connector=PsycopgConnector(conninfo=os.environ["BENCH_DSN"], **_pool))
 app.task(name="bench.noop", queue="bench")(noop)
 app.task(name="bench.pickup", queue="bench")(pickup)
+app.task(name="bench.nap", queue="bench")(nap)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from bench.errors import Broken
 from bench.figures import Metric, Sample
-from bench.peer import Peer
+from bench.peer import Peer, Work
 from bench.processes import Running, background, wait_until
 from bench.workload import Bench, Workload
 
@@ -52,7 +52,7 @@ def _warm_up(bench: Bench, peer: Peer, running: list[Running]) -> None:
     filled = 0
     while not all(bench.tally.per_slot(len(running))):
         filled += WARM_UP_JOBS
-        peer.fill(WARM_UP_JOBS, lambda: None)
+        peer.fill([Work(WARM_UP_JOBS)], lambda: None)
         wait_until(lambda: bench.tally.total() >= filled, PATIENCE, "the workers' first jobs", *running)  # noqa: B023
     wait_until(lambda: not peer.unfinished(), PATIENCE, "the workers' first results", *running)
 
@@ -68,7 +68,7 @@ def drain(
         begun()
         begin = time.monotonic()
 
-    peer.fill(jobs, committed)
+    peer.fill([Work(jobs)], committed)
     wait_until(lambda: tally.total() >= target, PATIENCE, "the last job", *running)
     wait_until(lambda: not peer.unfinished(), PATIENCE, "the last result", *running)
     return time.monotonic() - begin
