@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 import msgspec
 
 from worker.run import Run
+
+_ID, _PRIORITY = attrgetter("id"), attrgetter("priority")
 
 
 class Columns(msgspec.Struct, array_like=True):
@@ -26,7 +30,11 @@ class Columns(msgspec.Struct, array_like=True):
 
     def runs(self) -> list[Run]:
         """In the order in which they should begin."""
-        return list(map(Run, *(getattr(self, name) for name in self.__struct_fields__)))
+        runs = list(map(Run, *(getattr(self, name) for name in self.__struct_fields__)))
+        runs.sort(key=_ID)
+        if len(set(self.priority)) > 1:
+            runs.sort(key=_PRIORITY, reverse=True)  # keeps the order of ids where it is the same
+        return runs
 
 
 class Answer(msgspec.Struct):

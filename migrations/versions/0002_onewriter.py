@@ -55,10 +55,12 @@ drop table procrastinate.stock_jobs cascade;
 alter sequence procrastinate.procrastinate_jobs_id_seq owned by procrastinate.procrastinate_jobs.id;
 """
 
-# CASE reads one branch per row, where a conjunction of implications reads them all.
+# A job's claim and end each add an entry beside its first one: with room for them no leaf of the primary key has to
+# look for dead ones (a tenth of the instructions of a drain; 20 bytes a job).
+# One CASE reads one branch of one constraint per row; a constraint each cost an update 5 % more.
 CONSTRAIN_JOBS = """
 alter table procrastinate.procrastinate_jobs
-    add constraint procrastinate_jobs_pkey primary key (id),
+    add constraint procrastinate_jobs_pkey primary key (id) with (fillfactor = 50),
     alter column id set default nextval('procrastinate.procrastinate_jobs_id_seq'),
     alter column status set not null, alter column status set default 'todo',
     alter column priority set not null, alter column priority set default 0,
@@ -70,16 +72,15 @@ alter table procrastinate.procrastinate_jobs
     alter column task_name set not null,
     alter column args set not null, alter column args set default '{}',
     alter column created_at set not null, alter column created_at set default clock_timestamp(),
-    add constraint check_not_todo_abort_requested check (not (status = 'todo' and abort_requested)),
-    add constraint onewriter_gate check (case gate
-        when 0 then lock is null and (scheduled_at is null or status <> 'todo')
-        when 2 then scheduled_at is not null or status <> 'todo'
-        else gate in (1, 3) and lock is not null and (scheduled_at is null or status <> 'todo') end),
-    add constraint onewriter_doing_has_session check (worker_id is not null or status <> 'doing'),
-    add constraint onewriter_end check ((finished_at is not null) = (status not in ('todo', 'doing', 'aborting'))),
-    add constraint onewriter_limits check (timeout > 0 and max_attempts > 0),
-    add constraint onewriter_result_size check (
-        result is null or pg_column_size(result) <= 65536 or octet_length(result::text) <= 262144);
+    add constraint onewriter_state check (case status
+        when 'todo' then finished_at is null and not abort_requested and case gate
+            when 0 then lock is null and scheduled_at is null
+            when 2 then scheduled_at is not null
+            else gate in (1, 3) and lock is not null and scheduled_at is null end
+        when 'doing' then finished_at is null and worker_id is not null and gate in (0, 1)
+        else finished_at is not null end),
+    add constraint onewriter_limits check (timeout > 0 and max_attempts > 0 and (
+        result is null or pg_column_size(result) <= 65536 or octet_length(result::text) <= 262144));
 comment on table procrastinate.procrastinate_jobs is
     'Every job and the only truth about its state: Procrastinate''s table, extended; written by functions alone.';
 comment on column procrastinate.procrastinate_jobs.created_at is 'When the job was enqueued (database clock).';

@@ -41,7 +41,7 @@ begin
              where j.id = any (_ids) and j.status = 'todo'
             returning j.id, j.claim_no, j.queue_name, j.task_name, j.args, j.attempts, j.priority, j.lock,
                       j.queueing_lock, j.due_at, j.timeout, j.max_attempts, j.crashes)
-        -- By columns: a fifth of the cost of a JSON array per job.
+        -- By columns: a fifth of the cost of a JSON array per job. In no order: the worker sorts where it matters.
         select concat('[', array_to_json(array_agg(t.id)), ',', array_to_json(array_agg(t.claim_no)), ',',
                       array_to_json(array_agg(t.queue_name)), ',', array_to_json(array_agg(t.task_name)), ',',
                       array_to_json(array_agg(t.args)), ',', array_to_json(array_agg(t.attempts)), ',',
@@ -51,7 +51,7 @@ begin
                       array_to_json(array_agg(t.crashes)), ']'),
                count(*)
           into jobs, claimed
-          from (select * from taken order by priority desc, id) as t;
+          from taken as t;
     exception when unique_violation or deadlock_detected then
         -- Another worker took the lock's first place meanwhile: nothing this time, and the worker asks again.
         claimed := 0;

@@ -106,6 +106,6 @@ begin
     _now := clock_timestamp();
     update jobs.session as s set last_seen_at = _now, expires_at = _now + s.lease
      where s.id = _session and s.last_seen_at < _now - interval '1 s';
-    return '{' || ltrim(_extra, ',') || '}';
+    return '{"gone":false' || _extra || '}';
 end
 $$;

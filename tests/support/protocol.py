@@ -65,7 +65,8 @@ class Session:
             None if floor is None else json.dumps(floor),
         )  # fmt: skip
         columns = answer.pop("jobs", [])
-        answer["jobs"] = [dict(zip(FIELDS, row, strict=True)) for row in zip(*columns, strict=True)]
+        jobs = [dict(zip(FIELDS, row, strict=True)) for row in zip(*columns, strict=True)]
+        answer["jobs"] = sorted(jobs, key=lambda job: (-job["priority"], job["id"]))
         return answer
 
     def claim(self, want: int = 1, **options: Any) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from procrastinate.manager import JobManager
 
+from worker.answer import Columns
 from worker.app import App
 from worker.batch import Batch
 from worker.demand import Demand
@@ -61,6 +62,15 @@ def test_error_texts() -> None:
     assert text.startswith("ValueError: üü")
     assert text.endswith("caused by KeyError: 'inner'")
     assert clean("a\x00\ud800b") == "a\ufffd?b"
+
+
+def test_claimed_jobs_begin_in_order_of_priority_and_age() -> None:
+    columns: list[Any] = [[3, 1, 2, 4], [1] * 4, ["q"] * 4, ["t"] * 4, [msgspec.Raw(b"{}")] * 4, [0] * 4]
+    rest: list[Any] = [[None] * 4] * 6
+    level = Columns(*columns, [0] * 4, *rest)
+    assert [run.id for run in level.runs()] == [1, 2, 3, 4]
+    mixed = Columns(*columns, [0, 0, 7, 7], *rest)
+    assert [run.id for run in mixed.runs()] == [2, 4, 1, 3]
 
 
 def test_a_batch_is_bounded() -> None:
