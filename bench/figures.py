@@ -10,11 +10,11 @@ Sample = dict[str, float]
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One row of the table, and what is expected of onewriter in it, if anything: how many `times` better it is than
+    """One row of the table, and what is expected of onewriter in it, if anything.
 
-    the best other queue, the `least` or the `most` it may be. `against`: the workload whose figures under the same key
-    stand for the others. `of_ceiling` adds a row, the share of the ceiling, with the least that it may be. A metric in
-    x is a ratio itself and is compared with nobody.
+    `times`: how many times better than the best other queue; with `against`, than that workload's figure of
+    the same key. `least`, `most`: what it may be. `of_ceiling` adds a row: that share of the ceiling at least.
+    A metric in x is a ratio itself and is compared with nobody.
     """
 
     key: str
@@ -40,7 +40,7 @@ class Metric:
 
     def expectation(self) -> str:
         if self.times is not None:
-            return f">= {self.times:g}x"
+            return f">= {self.times:g}x {self.against or ''}".strip()
         if self.least is not None:
             return f">= {self.least:g}"
         return "" if self.most is None else f"<= {self.most:g}" if self.most else "0"

@@ -1,6 +1,6 @@
 """`python -m bench.clients.http PORT CONNECTIONS SECONDS < REQUESTS`: a request at a time on each connection.
 
-The input is the request that makes a job, a NUL and, where its result is wanted too, the request for that, {id} in it.
+The input: the request that makes a job, a NUL, and the request for its result with {id} in it, or nothing.
 Plain sockets and epoll, so that the generator takes as little as possible from the server beside it.
 """
 

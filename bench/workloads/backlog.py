@@ -1,7 +1,7 @@
 """One worker over a queue that is long already: from its process' start to its first job, then its pace.
 
-The queue grows from one size to the next. At each one a few rounds: a fresh worker process, a window of jobs, and what
-it took is enqueued again.
+The queue grows from one size to the next. At each one a few rounds: a fresh worker process, a window of
+jobs, and what it took is enqueued again.
 """
 
 import contextlib
@@ -27,30 +27,27 @@ FILL_SECONDS = 300.0
 CHUNK = 50_000
 
 
-def _metrics() -> list[Metric]:
-    label = {"20k": "20,000", "1m": "1 million", "5m": "5 million"}
-    slow = {"higher_is_better": False}
-    return [
-        *(Metric(f"rate_{size}", f"1 worker process, {label[size]} queued", "jobs/s") for size in SIZES),
-        Metric("cost_5m", "time per job: 5 million queued : 20,000", "x", most=1.1, digits=2, **slow),
-        *(
-            Metric(
-                f"cpu_{size}", f"CPU of PostgreSQL's backends, {label[size]} queued", "us/job", digits=1, **slow
-            )
-            for size in ("20k", "5m")
-        ),
-        *(
-            Metric(f"start_{size}", f"process start to first job, {label.get(size, '1')} queued", "s", digits=2, **slow)
-            for size in ("1", "20k", "5m")
-        ),
-        Metric("start_part", "process start to first job: 5 million queued - 1", "s", most=1.0, digits=2, **slow),
-    ]
+LABELS = {"1": "1", "20k": "20,000", "1m": "1 million", "5m": "5 million"}
+START = "process start to first job"
+
+
+def _less(key: str, title: str, unit: str, digits: int, most: float | None = None) -> Metric:
+    return Metric(key, title, unit, higher_is_better=False, digits=digits, most=most)
 
 
 class Backlog(Workload):
     name = "backlog"
     title = "a long queue"
-    metrics = _metrics()
+    metrics = (
+        *(Metric(f"rate_{size}", f"1 worker process, {LABELS[size]} queued", "jobs/s") for size in SIZES),
+        _less("cost_5m", "time per job, 5 million queued : 20,000", "x", 2, most=1.1),
+        *(
+            _less(f"cpu_{size}", f"CPU of PostgreSQL's backends, {LABELS[size]} queued", "us/job", 1)
+            for size in ("20k", "5m")
+        ),
+        *(_less(f"start_{size}", f"{START}, {LABELS[size]} queued", "s", 2) for size in ("1", "20k", "5m")),
+        _less("start_part", f"{START}, 5 million queued - 1", "s", 2, most=1.0),
+    )
     once = True
 
     def measure(self, bench: Bench, peer: Peer) -> Sample:

@@ -54,7 +54,7 @@ def served(bench: Bench, peer: Peer) -> Iterator[tuple[Service, Running]]:
 
 
 def load(service: Service, connections: int, seconds: float, follow: bytes = b"") -> dict[str, Any]:
-    """What the load generator's process measured; a refusal breaks it. `follow` asks for each job's result."""
+    """What the load generator's process measured; a refusal breaks it. `follow`: as in Service."""
     argv = [sys.executable, "-m", "bench.clients.http", str(service.port), str(connections), str(seconds)]
     answer = answer_of(Command(argv), stdin=service.request + SEPARATOR + follow)
     if answer["refused"] or not answer["jobs"]:

@@ -12,7 +12,7 @@ SLOTS = 8
 SHORT = 5  # milliseconds
 LONG = 3_000
 SHARE = 0.02  # of a drain's jobs
-# One of eight slots is taken, so 8/7 is what it must cost; a worker that starves some needs the long job's time.
+# One of eight slots is taken, so 8/7 is what it must cost. Who lets one wait takes as long as the long job.
 MOST = 1.5
 
 

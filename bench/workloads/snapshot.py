@@ -1,4 +1,4 @@
-"""A full queue beside a session that holds a snapshot, so that nothing dead can be cleaned up; and without."""
+"""A full queue, and the same beside a session that holds a snapshot: nothing dead can be cleaned up then."""
 
 import contextlib
 import time
