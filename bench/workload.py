@@ -14,7 +14,7 @@ from bench.tally import Tally
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How much is done; seconds are measured ones, without warm-up."""
+    """How much is done; seconds are measured ones, without warm-up; `rounds` are those of a long queue."""
 
     drain_share: float = 1.0
     backlog_share: float = 1.0
@@ -23,6 +23,7 @@ class Sizes:
     snapshot_seconds: float = 60.0
     idle_seconds: float = 60.0
     pickups: int = 300
+    rounds: int = 3
 
 
 QUICK = Sizes(
@@ -33,6 +34,7 @@ QUICK = Sizes(
     snapshot_seconds=2.0,
     idle_seconds=5.0,
     pickups=20,
+    rounds=1,
 )
 
 
