@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
+
 from bench.errors import Broken
 from bench.figures import Metric, Sample
 from bench.peer import Peer
@@ -83,6 +85,8 @@ class Workload(ABC):
                 yield peer, self.measure(bench, peer)
             except Broken as broken:
                 yield peer, broken
+            except psycopg.Error as error:
+                yield peer, Broken(f"{type(error).__name__}: {error.diag.message_primary or error}")
 
     @abstractmethod
     def measure(self, bench: Bench, peer: Peer) -> Sample:
