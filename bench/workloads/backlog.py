@@ -91,7 +91,7 @@ class Queue:
         until_first.start()
         with self._started() as (running, seconds):
             until_first.stop()
-            return {"start": seconds, "start_cpu": _backends(until_first, 1) / 1e6, **self._window(running)}
+            return {"start": seconds, "start_cpu": until_first.backends_us() / 1e6, **self._window(running)}
 
     def _shrunk(self, rows: int) -> int:
         return max(LEAST, int(rows * self._bench.sizes.backlog_share))
@@ -127,7 +127,7 @@ class Queue:
         meter.start()
         jobs, seconds = self._run(running, int(WINDOW * smallest))
         meter.stop()
-        return {"rate": jobs / seconds, "cpu": _backends(meter, jobs)}
+        return {"rate": jobs / seconds, "cpu": meter.backends_us() / jobs}
 
     def _meter(self) -> Meter:
         return Meter(self._bench.server, self._peer.database, [])
@@ -143,8 +143,3 @@ class Queue:
         if not ran:
             raise Broken(f"no job ended within {self._bench.sizes.seconds:.0f} s")
         return ran, time.monotonic() - begin
-
-
-def _backends(meter: Meter, jobs: int) -> float:
-    """Microseconds of their CPU per job."""
-    return meter.per_job("all", jobs)["all_backend_us"]
