@@ -62,12 +62,12 @@ def medians(samples: Sequence[Sample]) -> Sample:
 
 
 def times_better(metric: Metric, ours: float, theirs: Sequence[float]) -> float | None:
-    """Against the best of the others; None where there is nothing to compare or nothing to divide by."""
+    """Against the best of the others; None where there is nothing to compare or one of them is 0."""
     best = metric.best(theirs)
     if best is None or metric.unit == "x":
         return None
     above, below = (ours, best) if metric.higher_is_better else (best, ours)
-    return above / below if below else None
+    return above / below if above and below else None
 
 
 def is_met(metric: Metric, ours: float, ratio: float | None) -> bool | None:

@@ -31,6 +31,7 @@ def test_better_is_more_of_a_rate_and_less_of_a_delay_than_the_best_of_the_other
     assert times_better(DELAY, 2, [10, 20]) == 5
     assert times_better(RATE, 1000, []) is None
     assert times_better(DELAY, 0, [10]) is None
+    assert times_better(DELAY, 10, [0]) is None
     assert times_better(SHARE, 0.9, [0.3]) is None
 
 
