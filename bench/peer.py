@@ -67,6 +67,8 @@ class Service:
     port: int
     ready: str
     request: bytes
+    # The request for the job's result when it is there; {id} stands for the id that the first one answered.
+    follow: bytes = b""
 
 
 class Producer(Protocol):
@@ -90,6 +92,8 @@ class Peer(ABC):
     keeps: str
     drain_jobs: int
     leaves_out: frozenset[str] = frozenset()
+    ceiling: bool = False
+    """Not a queue: what the tables could do at best; no ratio counts it."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
@@ -97,6 +101,11 @@ class Peer(ABC):
     @property
     def database(self) -> str:
         return "bench_" + self.name.replace("-", "_")
+
+    @property
+    def queue(self) -> str:
+        """What its modes have in common: the measured thing with whose name theirs begin."""
+        return next((name for name in self.versions if self.name.startswith(name)), self.name)
 
     @property
     @abstractmethod
@@ -130,6 +139,10 @@ class Peer(ABC):
     @abstractmethod
     def worker(self, number: int, tally: Tally) -> Command:
         """The worker process, number 0 onwards."""
+
+    def worker_with(self, slots: int, tally: Tally) -> Command:  # noqa: ARG002
+        """For jobs that take time, so many at once; number 0. Here: as many as it runs at once anyway."""
+        return self.worker(0, tally)
 
     @abstractmethod
     def producer(self, dsn: str) -> AbstractAsyncContextManager[Producer]:
