@@ -5,38 +5,32 @@
 create or replace function jobs.first_places(_candidates bigint[], out ids bigint[], out parked integer)
     language plpgsql
     set search_path = pg_catalog, procrastinate, pg_temp
-    set enable_seqscan = off set enable_bitmapscan = off
+    set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
+    set plan_cache_mode = force_generic_plan set jit = off
 as $$
 declare
-    _lock text;
-    _first bigint;
-    _doing boolean;
-    _n integer;
+    _locks text[];
+    _firsts bigint[];
+    _doing boolean[];
+    _held bigint[];
 begin
-    ids := '{}';
-    parked := 0;
-    for _lock in select distinct j.lock from procrastinate_jobs as j where j.id = any (_candidates) order by 1 loop
-        select d.id into _first from procrastinate_jobs as d where d.lock = _lock and d.status = 'doing';
-        _doing := found;
-        if not _doing then
-            select f.id into _first from procrastinate_jobs as f
-             where f.lock = _lock and f.status = 'todo' and (f.gate <> 2 or f.claim_no > 0)
-             order by f.priority desc, f.id limit 1;
-            if _first = any (_candidates) then
-                ids := ids || _first;
-            end if;
-        end if;
-        -- Parking needs the first place held still until this transaction ends: whoever moves it then sees what was
-        -- parked and un-parks the next. A holder that is just being moved is not got: its mover sees no parked row.
-        perform from procrastinate_jobs as h
-          where h.id = _first and h.status in ('todo', 'doing') and (h.status = 'doing') = _doing
-            for share skip locked;
-        if found then
-            update procrastinate_jobs as j set gate = 3
-             where j.id = any (_candidates) and j.lock = _lock and j.id <> _first and j.status = 'todo' and j.gate = 1;
-            get diagnostics _n = row_count;
-            parked := parked + _n;
-        end if;
-    end loop;
+    -- Of each lock the job that has the first place: the one that runs, else the best that waits.
+    select array_agg(l.lock), array_agg(coalesce(d.id, f.id)), array_agg(d.id is not null)
+      into _locks, _firsts, _doing
+      from (select distinct j.lock from procrastinate_jobs as j where j.id = any (_candidates)) as l
+      left join lateral (select r.id from procrastinate_jobs as r where r.lock = l.lock and r.status = 'doing') as d on true
+      left join lateral (select w.id from procrastinate_jobs as w
+                          where w.lock = l.lock and w.status = 'todo' and (w.gate <> 2 or w.claim_no > 0)
+                          order by w.priority desc, w.id limit 1) as f on d.id is null;
+    ids := array(select p.id from unnest(_firsts, _doing) as p(id, doing) where not p.doing and p.id = any (_candidates));
+    -- Parking needs the first place held still until this transaction ends: whoever moves it then sees what was
+    -- parked and un-parks the next. A holder that is just being moved is not got: its mover sees no parked row.
+    _held := array(select h.id from procrastinate_jobs as h join unnest(_firsts, _doing) as p(id, doing) on p.id = h.id
+                    where h.id = any (_firsts) and h.status in ('todo', 'doing') and (h.status = 'doing') = p.doing
+                      for share of h skip locked);
+    update procrastinate_jobs as j set gate = 3
+     where j.id = any (_candidates) and j.status = 'todo' and j.gate = 1 and j.id <> all (_held)
+       and j.lock in (select p.lock from unnest(_firsts, _locks) as p(id, lock) where p.id = any (_held));
+    get diagnostics parked = row_count;
 end
 $$;

@@ -5,24 +5,25 @@
 create or replace function jobs.unpark(_locks text[]) returns text[]
     language plpgsql
     set search_path = pg_catalog, procrastinate, pg_temp
+    set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
+    set plan_cache_mode = force_generic_plan set jit = off
 as $$
 declare
-    _lock text;
-    _queue text;
-    _queues text[] := '{}';
+    _firsts bigint[];
+    _queues text[];
 begin
-    -- Sorted, so that two transactions take the rows in one order.
-    for _lock in select distinct l from unnest(_locks) as l where l is not null order by l loop
+    _firsts := array(select f.id from (select distinct k from unnest(_locks) as k) as l cross join lateral
+                            (select w.id, w.gate from procrastinate_jobs as w
+                              where w.lock = l.k and w.status = 'todo' and (w.gate <> 2 or w.claim_no > 0)
+                              order by w.priority desc, w.id limit 1) as f
+                      where f.gate = 3);
+    -- By id, so that two transactions take the rows in one order.
+    with ready as (
         update procrastinate_jobs as j set gate = 1
-         where j.id = (select f.id from procrastinate_jobs as f
-                        where f.lock = _lock and f.status = 'todo' and (f.gate <> 2 or f.claim_no > 0)
-                        order by f.priority desc, f.id limit 1)
-           and j.status = 'todo' and j.gate = 3
-        returning j.queue_name into _queue;
-        if found then
-            _queues := _queues || _queue;
-        end if;
-    end loop;
-    return _queues;
+         where j.id = any (_firsts) and j.status = 'todo' and j.gate = 3
+        returning j.queue_name
+    )
+    select array_agg(distinct r.queue_name::text) into _queues from ready as r;
+    return coalesce(_queues, '{}');
 end
 $$;
