@@ -19,13 +19,15 @@ def main(arguments: list[str]) -> int:
     try:
         with booted() as server:
             _say("installing " + ", ".join(options.peers))
-            peers = install(server, options.peers)
+            peers, missing = install(server, options.peers)
+            for problem in missing:
+                _say(f"NOT INSTALLED: {problem}")
             facts = machine.facts(server, peers)
             results = _run(server, peers, options)
     except Stop as stop:
         print(f"./dev bench: {stop}", file=sys.stderr)
         return 1
-    _print(results, peers, facts, options)
+    _print(results, peers, missing, facts, options)
     return 0
 
 
@@ -43,17 +45,22 @@ def _run(server: Server, peers: list[Peer], options: Options) -> list[Result]:
     return results
 
 
-def _print(results: list[Result], peers: list[Peer], facts: dict[str, Any], options: Options) -> None:
+def _print(
+    results: list[Result], peers: list[Peer], missing: list[str], facts: dict[str, Any], options: Options
+) -> None:
     described = {peer.name: {"settings": peer.settings, "keeps": peer.keeps} for peer in peers}
     table = report.table(results, [peer.name for peer in peers])
     lines = [f"- {name}: {told['settings']}; keeps {told['keeps']}" for name, told in described.items()]
-    problems = [f"- not measured: {problem}" for result in results for problem in result.problems]
+    problems = [f"- not installed: {problem}" for problem in missing]
+    problems += [f"- not measured: {problem}" for result in results for problem in result.problems]
     text = "\n".join([table, "", *lines, f"- {machine.sentence(facts)}", *problems])
     print(f"\n{text}")
     if options.markdown:
         options.markdown.write_text(f"{text}\n")
     if options.json:
-        options.json.write_text(json.dumps(report.document(results, facts, described), indent=1) + "\n")
+        document = report.document(results, facts, described)
+        document["problems"] = [*missing, *document["problems"]]
+        options.json.write_text(json.dumps(document, indent=1) + "\n")
 
 
 def _say(line: str) -> None:

@@ -82,7 +82,8 @@ class Producer(Protocol):
 class Peer(ABC):
     """`keeps` says what a finished job leaves behind; `drain_jobs` is the size of a full run.
 
-    `leaves_out` names workloads that would only repeat what another mode of the same queue shows.
+    `leaves_out` names workloads that would only repeat what another mode of the same queue shows. `ceiling` marks
+    what is no queue but shows how fast one could be: no ratio counts it as a peer.
     """
 
     name: str
@@ -90,6 +91,7 @@ class Peer(ABC):
     keeps: str
     drain_jobs: int
     leaves_out: frozenset[str] = frozenset()
+    ceiling: bool = False
 
     def __init__(self, server: Server) -> None:
         self.server = server
@@ -131,9 +133,9 @@ class Peer(ABC):
     def worker(self, number: int, tally: Tally) -> Command:
         """The worker process, number 0 onwards."""
 
-    @abstractmethod
-    def producer(self, dsn: str) -> AbstractAsyncContextManager[Producer]:
-        """Opened in the client's process."""
+    def producer(self, dsn: str) -> AbstractAsyncContextManager[Producer]:  # noqa: ARG002
+        """Opened in the client's process, unless `client` names another one."""
+        raise NotImplementedError(f"{self.name} enqueues from a program of its own")
 
     @abstractmethod
     def producer_dsn(self) -> str:

@@ -3,10 +3,18 @@
 from collections.abc import Callable
 
 from bench.peer import Peer
+from bench.peers.graphile_worker import GraphileWorker, GraphileWorkerTuned
 from bench.peers.onewriter import Onewriter
 from bench.peers.procrastinate import Procrastinate, ProcrastinateTuned
 from bench.server import Server
 
 PEERS: dict[str, Callable[[Server], Peer]] = {
-    peer.name: peer for peer in (Procrastinate, ProcrastinateTuned, Onewriter)
+    peer.name: peer
+    for peer in (
+        Procrastinate,
+        ProcrastinateTuned,
+        GraphileWorker,
+        GraphileWorkerTuned,
+        Onewriter,
+    )
 }

@@ -1,0 +1,50 @@
+"""What the peers have in common that come from a package registry and run in an environment of their own."""
+
+import json
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from bench.installing import Packages
+from bench.peer import Idle, Peer
+from bench.processes import Command, output_of
+from bench.tally import Tally
+from devstack.state import ROOT
+
+
+class Installed(Peer):
+    """`options` reach its worker and its client as JSON; nothing given is the library's own default."""
+
+    packages: ClassVar[Packages]
+    options: ClassVar[Mapping[str, Any]] = {}
+
+    @property
+    def login(self) -> str:
+        return self.database
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        return self.packages.pins
+
+    def install(self) -> None:
+        self.packages.install()
+        self.server.create_database(self.database, self.login)
+        output_of(self.migration(), f"{self.name}'s migration")
+
+    @abstractmethod
+    def migration(self) -> Command:
+        """Makes its schema, as its login."""
+
+    def producer_dsn(self) -> str:
+        return self.server.dsn(self.database, self.login)
+
+    def idle(self, tally: Tally) -> list[Idle]:
+        return [Idle("worker", self.login, self.worker(0, tally))]
+
+    def settings_environment(self) -> dict[str, str]:
+        return {"BENCH_SETTINGS": json.dumps(self.options)}
+
+
+def script(path: str) -> str:
+    """One of ours, for Node."""
+    return str(ROOT / "bench" / path)
