@@ -5,11 +5,13 @@ import signal
 import sys
 from typing import Any
 
-from bench import machine, report
+from bench import machine, plots, report
 from bench.options import Options, parse
 from bench.peer import Peer
+from bench.rows import Entrant, all_rows, entrants, rows
 from bench.runner import Result, install, run_all
 from bench.server import Server, booted
+from bench.workload import QUICK
 from devstack.errors import Stop
 
 
@@ -32,10 +34,11 @@ def main(arguments: list[str]) -> int:
 
 
 def _run(server: Server, peers: list[Peer], options: Options) -> list[Result]:
-    results = []
+    results: list[Result] = []
+    entered = entrants(peers)
     for result in run_all(server, peers, options):
         results.append(result)
-        for row in report.rows(result):
+        for row in rows(result, entered, results):
             figures = ", ".join(
                 f"{peer} {report.number(value, row.metric.digits)}" for peer, value in row.values.items()
             )
@@ -48,19 +51,38 @@ def _run(server: Server, peers: list[Peer], options: Options) -> list[Result]:
 def _print(
     results: list[Result], peers: list[Peer], missing: list[str], facts: dict[str, Any], options: Options
 ) -> None:
-    described = {peer.name: {"settings": peer.settings, "keeps": peer.keeps} for peer in peers}
-    table = report.table(results, [peer.name for peer in peers])
-    lines = [f"- {name}: {told['settings']}; keeps {told['keeps']}" for name, told in described.items()]
-    problems = [f"- not installed: {problem}" for problem in missing]
-    problems += [f"- not measured: {problem}" for result in results for problem in result.problems]
-    text = "\n".join([table, "", *lines, f"- {machine.sentence(facts)}", *problems])
+    entered = entrants(peers)
+    text = "\n\n".join(
+        [
+            report.summary(results, entered),
+            "Every mode and every row:",
+            report.table(results, entered),
+            "\n".join(
+                [*_notes(results, entered, facts, options), *(f"- not installed: {p}" for p in missing)]
+            ),
+        ]
+    )
     print(f"\n{text}")
     if options.markdown:
         options.markdown.write_text(f"{text}\n")
     if options.json:
-        document = report.document(results, facts, described)
+        document = report.document(results, facts, entered)
         document["problems"] = [*missing, *document["problems"]]
         options.json.write_text(json.dumps(document, indent=1) + "\n")
+    if options.plots:
+        plots.write(options.plots, all_rows(results, entered), entered)
+
+
+def _notes(
+    results: list[Result], entered: dict[str, Entrant], facts: dict[str, Any], options: Options
+) -> list[str]:
+    quick = ["- a quick run: the sizes are smaller than the titles say"] if options.sizes == QUICK else []
+    return [
+        *(f"- {each.name}: {each.settings}; keeps {each.keeps}" for each in entered.values()),
+        f"- {machine.sentence(facts)}",
+        *quick,
+        *(f"- not measured: {problem}" for result in results for problem in result.problems),
+    ]
 
 
 def _say(line: str) -> None:

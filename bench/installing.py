@@ -1,7 +1,7 @@
 """Packages of peers that are not our own dependencies: exact versions, in a cache outside the checkout.
 
-They are fetched when such a peer is first chosen; afterwards nothing touches the network. What is below the pinned
-packages is whatever pip and npm chose that day, and stays until the pins change.
+They are fetched when such a peer is first chosen; afterwards nothing touches the network. What lies below the
+pinned packages is what pip and npm chose that day, and stays until the pins change.
 """
 
 import fcntl

@@ -22,6 +22,7 @@ class Options:
     sizes: Sizes
     json: Path | None
     markdown: Path | None
+    plots: Path | None
 
 
 def parse(arguments: Sequence[str]) -> Options:
@@ -37,6 +38,7 @@ def parse(arguments: Sequence[str]) -> Options:
         sizes=sizes,
         json=given.json,
         markdown=given.markdown,
+        plots=given.plots,
     )
 
 
@@ -50,7 +52,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="small sizes, one run: does it work at all?")
     parser.add_argument("--idle-seconds", type=_seconds, metavar="S", help="of the idle minute (60)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="every run's figures")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="the table as it is printed")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="the tables as they are printed")
+    parser.add_argument("--plots", type=Path, metavar="FOLDER", help="the figures as SVG")
     return parser
 
 

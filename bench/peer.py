@@ -67,6 +67,8 @@ class Service:
     port: int
     ready: str
     request: bytes
+    # The request for the job's result when it is there; {id} stands for the id that the first one answered.
+    follow: bytes = b""
 
 
 class Producer(Protocol):
@@ -82,8 +84,8 @@ class Producer(Protocol):
 class Peer(ABC):
     """`keeps` says what a finished job leaves behind; `drain_jobs` is the size of a full run.
 
-    `leaves_out` names workloads that would only repeat what another mode of the same queue shows. `ceiling` marks
-    what is no queue but shows how fast one could be: no ratio counts it as a peer.
+    `leaves_out` names workloads that would only repeat what another mode of the same queue shows.
+    `ceiling` marks what is no queue but shows how fast one could be: no ratio counts it as a peer.
     """
 
     name: str
@@ -99,6 +101,11 @@ class Peer(ABC):
     @property
     def database(self) -> str:
         return "bench_" + self.name.replace("-", "_")
+
+    @property
+    def queue(self) -> str:
+        """What its modes have in common: the measured thing with whose name theirs begin."""
+        return next((name for name in self.versions if self.name.startswith(name)), self.name)
 
     @property
     @abstractmethod
@@ -133,7 +140,11 @@ class Peer(ABC):
     def worker(self, number: int, tally: Tally) -> Command:
         """The worker process, number 0 onwards."""
 
-    def producer(self, dsn: str) -> AbstractAsyncContextManager[Producer]:  # noqa: ARG002
+    def worker_with(self, slots: int, tally: Tally) -> Command:  # noqa: ARG002
+        """For jobs that take time, so many at once; number 0. Here: as many as it runs at once anyway."""
+        return self.worker(0, tally)
+
+    def producer(self, dsn: str) -> AbstractAsyncContextManager[Producer]:
         """Opened in the client's process, unless `client` names another one."""
         raise NotImplementedError(f"{self.name} enqueues from a program of its own")
 

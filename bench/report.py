@@ -1,51 +1,51 @@
-"""From results to a table (Markdown that a console can show as it is) and to JSON."""
+"""From rows to tables (Markdown that a console can show as it is) and to JSON."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
-from statistics import median
 from typing import Any
 
-from bench.figures import Metric, Sample, is_met, medians, times_better
+from bench.figures import Sample
+from bench.rows import Entrant, Row, all_rows
 from bench.runner import Result
 
-OURS = "onewriter"
 HEAD = ("ratio", "expected")
 VERDICTS = {True: "met", False: "MISSED", None: ""}
 
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One metric: a value per peer that has one, how many times better ours is, what was expected."""
-
-    metric: Metric
-    values: Sample
-    ratio: float | None
-    met: bool | None
+Entered = Mapping[str, Entrant]
 
 
-def rows(result: Result) -> list[Row]:
-    """Metrics that nobody could measure are left out."""
-    found = {peer: medians(samples) for peer, samples in result.samples.items()}
-    return [
-        _row(metric, found)
-        for metric in result.workload.metrics
-        if any(metric.key in s for s in found.values())
-    ]
+def summary(results: Sequence[Result], entered: Entered) -> str:
+    """What something is expected of, a column per queue: the figure of its better mode."""
+    columns = list(dict.fromkeys(each.queue for each in entered.values() if not each.ceiling))
+    found = [row for row in all_rows(results, entered) if row.metric.expectation()]
+    return _table(columns, [_cells(row, _of_queues(row, columns, entered)) for row in found])
 
 
-def _row(metric: Metric, found: dict[str, Sample]) -> Row:
-    values = {peer: sample[metric.key] for peer, sample in found.items() if metric.key in sample}
-    others = [value for peer, value in values.items() if peer != OURS]
-    ours = values.get(OURS)
-    ratio = None if ours is None else times_better(metric, ours, others)
-    return Row(metric, values, ratio, None if ours is None else is_met(metric, ours, ratio))
+def table(results: Sequence[Result], entered: Entered) -> str:
+    """Every row, a column per peer; figures are medians."""
+    return _table(list(entered), [_cells(row, _of_peers(row, entered)) for row in all_rows(results, entered)])
 
 
-def table(results: Sequence[Result], peers: Sequence[str]) -> str:
-    """Columns padded; figures are medians."""
-    head = ["", *peers, *HEAD]
-    body = [_cells(row, peers) for result in results for row in rows(result)]
+def _of_peers(row: Row, entered: Entered) -> list[str]:
+    return [number(row.values.get(name), row.metric.digits) for name in entered]
+
+
+def _of_queues(row: Row, queues: Sequence[str], entered: Entered) -> list[str]:
+    return [_better_mode(row, [each for each in entered.values() if each.queue == queue]) for queue in queues]
+
+
+def _better_mode(row: Row, modes: Sequence[Entrant]) -> str:
+    """Named where it is not the one with the queue's own name."""
+    values = {mode.mode: row.values[mode.name] for mode in modes if mode.name in row.values}
+    best = row.metric.best(values.values())
+    name = next((mode for mode, value in values.items() if value == best), "")
+    return number(best, row.metric.digits) + (f" ({name})" if name else "")
+
+
+def _table(columns: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    """Padded."""
+    head = ["", *columns, *HEAD]
     widths = [max(len(line[column]) for line in [head, *body]) for column in range(len(head))]
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
     return "\n".join(_line(cells, widths) for cells in [head, rule, *body])
@@ -59,57 +59,55 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     return f"| {' | '.join(padded)} |"
 
 
-def _cells(row: Row, peers: Sequence[str]) -> list[str]:
+def _cells(row: Row, values: Sequence[str]) -> list[str]:
     metric = row.metric
-    values = [number(row.values.get(peer), metric.digits) for peer in peers]
-    ratio = "" if row.ratio is None else f"{number(row.ratio, 1 if row.ratio < 100 else 0)}x"
-    return [
-        f"{metric.title} ({metric.unit})",
-        *values,
-        ratio,
-        f"{expectation(metric)} {VERDICTS[row.met]}".strip(),
-    ]
-
-
-def expectation(metric: Metric) -> str:
-    if metric.times is not None:
-        return f">= {metric.times:g}x"
-    return "" if metric.most is None else f"<= {metric.most:g}" if metric.most else "0"
+    unit = "" if metric.unit == "x" else f" ({metric.unit})"
+    expected = f"{metric.expectation()} {VERDICTS[row.met]}".strip()
+    return [metric.title + unit, *values, times(row.ratio), expected]
 
 
 def number(value: float | None, digits: int) -> str:
     return "" if value is None else f"{value:,.{digits}f}"
 
 
-def document(
-    results: Sequence[Result], machine: dict[str, Any], peers: dict[str, dict[str, str]]
-) -> dict[str, Any]:
+def times(ratio: float | None) -> str:
+    """Three digits or so: 1.08x, 23.5x, 154x."""
+    if ratio is None:
+        return ""
+    return number(ratio, 2 if ratio < 10 else 1 if ratio < 100 else 0) + "x"
+
+
+def document(results: Sequence[Result], machine: dict[str, Any], entered: Entered) -> dict[str, Any]:
     """The JSON: every run of every metric, keys stable."""
+    runs = {result.workload.name: result.samples for result in results}
     return {
         "benchmark": 1,
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine,
-        "peers": peers,
-        "results": [_entry(result, row) for result in results for row in rows(result)],
+        "peers": {name: asdict(each) for name, each in entered.items()},
+        "results": [_entry(row, runs[row.workload]) for row in all_rows(results, entered)],
         "problems": [problem for result in results for problem in result.problems],
     }
 
 
-def _entry(result: Result, row: Row) -> dict[str, Any]:
+def _entry(row: Row, samples: Mapping[str, Sequence[Sample]]) -> dict[str, Any]:
     metric = row.metric
     return {
-        "workload": result.workload.name,
+        "workload": row.workload,
         "metric": metric.key,
         "title": metric.title,
         "unit": metric.unit,
         "higher_is_better": metric.higher_is_better,
-        "peers": {peer: _runs(result.samples[peer], metric.key) for peer in row.values},
+        "peers": {
+            peer: {"median": row.values[peer], **_runs(samples[peer], metric.key)} for peer in row.values
+        },
         "ratio": row.ratio,
-        "expected": expectation(metric) or None,
+        "expected": metric.expectation() or None,
         "met": row.met,
     }
 
 
-def _runs(samples: Sequence[Sample], key: str) -> dict[str, Any]:
+def _runs(samples: Sequence[Sample], key: str) -> dict[str, list[float]]:
+    """Nothing for a share of the ceiling, which is one of medians."""
     runs = [sample[key] for sample in samples if key in sample]
-    return {"median": median(runs), "runs": runs}
+    return {"runs": runs} if runs else {}

@@ -27,7 +27,7 @@ class Result:
 
 
 def install(server: Server, names: Sequence[str]) -> tuple[list[Peer], list[str]]:
-    """Those that could be installed, and why others could not: no network, no such package for this machine."""
+    """Those that could be installed, and why others could not."""
     installed, problems = [], []
     for peer in [PEERS[name](server) for name in names]:
         try:

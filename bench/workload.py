@@ -17,12 +17,23 @@ class Sizes:
     """How much is done; seconds are measured ones, without warm-up."""
 
     drain_share: float = 1.0
+    backlog_share: float = 1.0
     seconds: float = 3.0
-    pickups: int = 100
+    sustained_seconds: float = 15.0
+    snapshot_seconds: float = 60.0
     idle_seconds: float = 60.0
+    pickups: int = 300
 
 
-QUICK = Sizes(drain_share=0.1, seconds=1.0, pickups=20, idle_seconds=5.0)
+QUICK = Sizes(
+    drain_share=0.1,
+    backlog_share=0.01,
+    seconds=1.0,
+    sustained_seconds=2.0,
+    snapshot_seconds=2.0,
+    idle_seconds=5.0,
+    pickups=20,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +46,17 @@ class Bench:
     sizes: Sizes
 
     def drain_jobs(self, peer: Peer) -> int:
-        return max(100, int(peer.drain_jobs * self.sizes.drain_share))
+        return self.some_jobs(peer, 1.0)
+
+    def some_jobs(self, peer: Peer, share: float) -> int:
+        """As many as fit its speed: that share of a drain's, 100 at least."""
+        return max(100, int(peer.drain_jobs * self.sizes.drain_share * share))
+
+    def begin(self, peer: Peer) -> None:
+        """Nothing is left of what was before, neither jobs nor counts nor pages to write."""
+        peer.clear()
+        self.tally.clear()
+        self.server.checkpoint()
 
 
 Measured = Sample | Broken
@@ -56,9 +77,7 @@ class Workload(ABC):
         """One run of each peer, one after the other; a peer that fails doesn't stop the others."""
         for peer in peers:
             try:
-                peer.clear()
-                bench.tally.clear()
-                bench.server.checkpoint()
+                bench.begin(peer)
                 yield peer, self.measure(bench, peer)
             except Broken as broken:
                 yield peer, broken

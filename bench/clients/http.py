@@ -1,5 +1,6 @@
-"""`python -m bench.clients.http PORT CONNECTIONS SECONDS < REQUEST`: a request at a time on each connection.
+"""`python -m bench.clients.http PORT CONNECTIONS SECONDS < REQUESTS`: a request at a time on each connection.
 
+The input: the request that makes a job, a NUL, and the request for its result with {id} in it, or nothing.
 Plain sockets and epoll, so that the generator takes as little as possible from the server beside it.
 """
 
@@ -12,15 +13,18 @@ import time
 from dataclasses import dataclass, field
 
 WARM_UP = 1.0
-CREATED = b"HTTP/1.1 201 "
+SEPARATOR = b"\0"
+CREATED, FOUND = b"HTTP/1.1 201 ", b"HTTP/1.1 200 "
 _LENGTH = re.compile(rb"\r\ncontent-length: (\d+)\r\n", re.IGNORECASE)
+_ID = re.compile(rb'"id": ?(\d+)')
 
 
 @dataclass(slots=True)
 class Load:
-    """Connections in flight; a latency in seconds for each answer within the window."""
+    """Connections in flight; a latency in seconds for each job that was answered within the window."""
 
     request: bytes
+    follow: bytes
     begin: float
     end: float
     sockets: dict[int, socket.socket] = field(default_factory=dict)
@@ -34,12 +38,15 @@ class Load:
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sockets[opened.fileno()] = opened
         poll.register(opened.fileno(), select.EPOLLIN)
-        self.send(opened.fileno())
+        self.begin_job(opened.fileno())
 
-    def send(self, number: int) -> None:
+    def begin_job(self, number: int) -> None:
         self.sent[number] = time.monotonic()
+        self.send(number, self.request)
+
+    def send(self, number: int, request: bytes) -> None:
         self.parts[number] = b""
-        self.sockets[number].sendall(self.request)
+        self.sockets[number].sendall(request)
 
     def receive(self, number: int) -> None:
         part = self.sockets[number].recv(65536)
@@ -47,12 +54,18 @@ class Load:
             raise ConnectionError("the server hung up")
         self.parts[number] += part
         if is_whole(self.parts[number]):
-            self._count(number)
-            self.send(number)
+            self._answered(number, self.parts[number])
 
-    def _count(self, number: int) -> None:
+    def _answered(self, number: int, answer: bytes) -> None:
+        if self.follow and answer.startswith(CREATED):
+            self.send(number, followed(self.follow, answer))
+        else:
+            self._count(number, answer.startswith(FOUND if self.follow else CREATED))
+            self.begin_job(number)
+
+    def _count(self, number: int, accepted: bool) -> None:
         now = time.monotonic()
-        if not self.parts[number].startswith(CREATED):
+        if not accepted:
             self.refused += 1
         elif self.begin <= now <= self.end:
             self.latencies.append(now - self.sent[number])
@@ -65,9 +78,18 @@ def is_whole(answer: bytes) -> bool:
     return bool(found) and length is not None and len(body) >= int(length.group(1))
 
 
-def measure(port: int, connections: int, seconds: float, request: bytes) -> dict[str, float]:
+def followed(request: bytes, answer: bytes) -> bytes:
+    """The request for the result of the job that the answer names."""
+    found = _ID.search(answer)
+    if found is None:
+        raise ValueError("an answer without an id")
+    return request.replace(b"{id}", found.group(1))
+
+
+def measure(port: int, connections: int, seconds: float, requests: bytes) -> dict[str, float]:
     begin = time.monotonic() + WARM_UP
-    load = Load(request, begin, begin + seconds)
+    request, _, follow = requests.partition(SEPARATOR)
+    load = Load(request, follow, begin, begin + seconds)
     with select.epoll() as poll:
         for _ in range(connections):
             load.open(port, poll)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from bench.peer import Peer
 from bench.peers.graphile_worker import GraphileWorker, GraphileWorkerTuned
 from bench.peers.onewriter import Onewriter
+from bench.peers.pg_boss import PgBoss, PgBossTuned
 from bench.peers.procrastinate import Procrastinate, ProcrastinateTuned
 from bench.server import Server
 
@@ -15,6 +16,8 @@ PEERS: dict[str, Callable[[Server], Peer]] = {
         ProcrastinateTuned,
         GraphileWorker,
         GraphileWorkerTuned,
+        PgBoss,
+        PgBossTuned,
         Onewriter,
     )
 }

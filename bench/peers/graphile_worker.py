@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from bench.installing import NodePackages
 from bench.peer import Outcome, Work, parameters
-from bench.peers.installed import Installed, script
+from bench.peers.installed import LONG, Installed, script
 from bench.processes import Command
 from bench.tally import Tally
 
@@ -17,7 +17,7 @@ select from graphile_worker.add_jobs(array(
       from generate_series(1, %(count)s) as n))
 """
 _CLEAR = "truncate graphile_worker._private_jobs, graphile_worker._private_job_queues restart identity"
-# A finished job's row is gone. The numbers given out say how many there were; each that isn't left has succeeded.
+# A finished job's row is gone. The numbers given out say how many there were; what isn't left has succeeded.
 _OUTCOME = """
 select coalesce(pg_sequence_last_value(pg_get_serial_sequence('graphile_worker._private_jobs', 'id')), 0),
        (select count(*) from graphile_worker._private_jobs)
@@ -30,7 +30,8 @@ class GraphileWorker(Installed):
     name = "graphile-worker"
     settings = "as installed: concurrency 1, no local queue, a log line per job"
     keeps = "nothing: a finished job's row is deleted"
-    drain_jobs = 3_000
+    drain_jobs = 2_000
+    leaves_out = LONG
     packages = NodePackages("graphile-worker", {"graphile-worker": "0.18.0"})
     environment: ClassVar[Mapping[str, str]] = {}
 
@@ -66,13 +67,16 @@ class GraphileWorker(Installed):
     def worker(self, number: int, tally: Tally) -> Command:
         return self._program("work", {**self.environment, **tally.environment(number)})
 
+    def worker_with(self, slots: int, tally: Tally) -> Command:
+        return self._program("work", {**self.environment, **tally.environment(0)}, concurrentJobs=slots)
+
     def client(self, kind: str, *options: str) -> Command:
         argv = [script("clients/enqueue.cjs"), "graphile_worker", self.producer_dsn(), kind, *options]
         return self.packages.command(argv, self.settings_environment())
 
-    def _program(self, what: str, environment: Mapping[str, str] = {}) -> Command:
+    def _program(self, what: str, environment: Mapping[str, str] = {}, **options: int) -> Command:
         argv = [script("tasks/graphile_worker.cjs"), what, self.producer_dsn()]
-        return self.packages.command(argv, {**self.settings_environment(), **environment})
+        return self.packages.command(argv, {**self.settings_environment(**options), **environment})
 
 
 class GraphileWorkerTuned(GraphileWorker):

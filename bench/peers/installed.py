@@ -11,6 +11,9 @@ from bench.processes import Command, output_of
 from bench.tally import Tally
 from devstack.state import ROOT
 
+# What takes minutes and is said by a queue's better mode.
+LONG = frozenset({"backlog", "snapshot", "sustained", "mix", "locks", "work-5ms"})
+
 
 class Installed(Peer):
     """`options` reach its worker and its client as JSON; nothing given is the library's own default."""
@@ -41,8 +44,8 @@ class Installed(Peer):
     def idle(self, tally: Tally) -> list[Idle]:
         return [Idle("worker", self.login, self.worker(0, tally))]
 
-    def settings_environment(self) -> dict[str, str]:
-        return {"BENCH_SETTINGS": json.dumps(self.options)}
+    def settings_environment(self, **options: int) -> dict[str, str]:
+        return {"BENCH_SETTINGS": json.dumps({**self.options, **options})}
 
 
 def script(path: str) -> str:

@@ -73,7 +73,7 @@ class Onewriter(Peer):
     name = "onewriter"
     settings = "as installed"
     keeps = "the job's row and its attempt with the result"
-    drain_jobs = 60_000
+    drain_jobs = 100_000
 
     @property
     def versions(self) -> Mapping[str, str]:
@@ -96,7 +96,7 @@ class Onewriter(Peer):
         conn = await connect(self.producer_dsn())
         async with conn:
             await publish_tasks(conn, source="bench", catalogue=catalogue, actor="bench")
-            await create_key(conn, name="bench", scopes=["jobs:write"], actor="bench", token=KEY)
+            await create_key(conn, name="bench", scopes=["jobs:read", "jobs:write"], actor="bench", token=KEY)
 
     def clear(self) -> None:
         with self.server.connect(self.database) as conn:
@@ -135,6 +135,10 @@ class Onewriter(Peer):
         }
         return Command([program("procrastinate"), "--app=worker.main.app", "worker"], settings)
 
+    def worker_with(self, slots: int, tally: Tally) -> Command:
+        worker = self.worker(0, tally)
+        return Command([*worker.argv, f"--concurrency={slots}"], worker.environment)
+
     def producer_dsn(self) -> str:
         return self._dsn("api")
 
@@ -161,12 +165,11 @@ class Onewriter(Peer):
         port = ports.choose()
         settings = {"ONEWRITER_DATABASE_URL": self._dsn("api")}
         body = b'{"task":"bench.noop","args":{"n":12345}}'
-        head = (
-            "POST /v1/jobs HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
-            f"Authorization: Bearer {KEY}\r\nContent-Length: {len(body)}\r\n\r\n"
-        )
+        both = f" HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {KEY}\r\n"
+        post = f"POST /v1/jobs{both}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        follow = f"GET /v1/jobs/{{id}}/result?wait=30{both}\r\n"
         command = Command([program("onewriter"), "serve", "--port", str(port)], settings)
-        return Service(command, port, "/livez", head.encode() + body)
+        return Service(command, port, "/livez", post.encode() + body, follow.encode())
 
     def _dsn(self, label: str) -> str:
         return self.server.dsn(self.database, _login(label))

@@ -1,10 +1,10 @@
 """What a job costs: CPU on both sides, WAL and commits, while one worker drains and while HTTP enqueues."""
 
+from bench.burst import check_outcome, drain, waiting_workers
 from bench.figures import Metric, Sample
 from bench.meter import Meter
-from bench.peer import Peer
+from bench.peer import Peer, Work
 from bench.workload import Bench, Workload
-from bench.workloads.drain import check_outcome, drain, waiting_workers
 from bench.workloads.http import load, served
 
 CONNECTIONS = 64
@@ -43,7 +43,7 @@ def _of_drain(bench: Bench, peer: Peer) -> Sample:
     jobs = bench.drain_jobs(peer)
     with waiting_workers(bench, peer, 1) as running:
         meter = Meter(bench.server, peer.database, running)
-        drain(bench, peer, jobs, running, begun=meter.start)
+        drain(bench, peer, [Work(jobs)], running, begun=meter.start)
         meter.stop()
     check_outcome(bench, peer)
     return meter.per_job("drain", jobs)

@@ -7,6 +7,7 @@ import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
+from bench.clients.http import SEPARATOR
 from bench.errors import Broken
 from bench.figures import Metric, Sample
 from bench.peer import Peer, Service
@@ -17,12 +18,12 @@ START_SECONDS = 30.0
 
 
 class HttpEnqueue(Workload):
-    def __init__(self, connections: int) -> None:
+    def __init__(self, connections: int, times: float) -> None:
         self.connections = connections
         self.name = f"http-{connections}"
         self.title = f"enqueue over HTTP, {connections} connections"
         self.metrics = (
-            Metric("rate", self.title, "requests/s"),
+            Metric("rate", self.title, "requests/s", times=times, against="enqueue-single"),
             Metric("p50", f"{self.title}: p50", "ms", higher_is_better=False, digits=1),
             Metric("p99", f"{self.title}: p99", "ms", higher_is_better=False, digits=1),
         )
@@ -52,10 +53,10 @@ def served(bench: Bench, peer: Peer) -> Iterator[tuple[Service, Running]]:
         yield service, running
 
 
-def load(service: Service, connections: int, seconds: float) -> dict[str, Any]:
-    """What the load generator's process measured; an answer other than 201 breaks it."""
+def load(service: Service, connections: int, seconds: float, follow: bytes = b"") -> dict[str, Any]:
+    """What the load generator's process measured; a refusal breaks it. `follow`: as in Service."""
     argv = [sys.executable, "-m", "bench.clients.http", str(service.port), str(connections), str(seconds)]
-    answer = answer_of(Command(argv), stdin=service.request)
+    answer = answer_of(Command(argv), stdin=service.request + SEPARATOR + follow)
     if answer["refused"] or not answer["jobs"]:
         raise Broken(f"{answer['refused']} requests were refused, {answer['jobs']} accepted")
     return answer

@@ -1,11 +1,11 @@
 """From just before the enqueue call to the first line of the task, while the worker waits."""
 
+from bench.burst import waiting_workers
 from bench.errors import Broken
 from bench.figures import Metric, Sample, percentile
 from bench.peer import Peer
 from bench.processes import answer_of, wait_until
 from bench.workload import Bench, Workload
-from bench.workloads.drain import waiting_workers
 
 GAP = 0.05
 PATIENCE = 30.0
@@ -15,8 +15,8 @@ class Pickup(Workload):
     name = "pickup"
     title = "pickup"
     metrics = (
-        Metric("p50", "pickup, p50", "ms", higher_is_better=False, digits=1),
-        Metric("p99", "pickup, p99", "ms", higher_is_better=False, digits=1),
+        Metric("p50", "pickup, p50", "ms", higher_is_better=False, times=1.0, digits=1),
+        Metric("p99", "pickup, p99", "ms", higher_is_better=False, times=1.0, digits=1),
     )
 
     def measure(self, bench: Bench, peer: Peer) -> Sample:

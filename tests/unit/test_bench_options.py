@@ -13,7 +13,7 @@ from bench.workloads import WORKLOADS
 def test_without_arguments_everything_is_measured_three_times() -> None:
     options = parse([])
     assert (options.peers, options.workloads) == (tuple(PEERS), tuple(WORKLOADS))
-    assert (options.runs, options.sizes, options.json) == (3, Sizes(), None)
+    assert (options.runs, options.sizes, options.json, options.plots) == (3, Sizes(), None, None)
 
 
 def test_quick_is_one_small_run_of_the_two_that_matter() -> None:

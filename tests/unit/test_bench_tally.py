@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from bench.clients.http import is_whole
+import pytest
+
+from bench.clients.http import followed, is_whole
 from bench.tally import PATH, SLOT, Tally
 
 
@@ -28,3 +30,12 @@ def test_an_answer_is_whole_when_its_body_is() -> None:
     assert not is_whole(head + b"123")
     assert is_whole(head + b"1234")
     assert is_whole(b"HTTP/1.1 204 No Content\r\ncontent-length: 0\r\n\r\n")
+
+
+def test_the_request_for_a_result_names_the_job_that_was_made() -> None:
+    asked = b"GET /v1/jobs/{id}/result HTTP/1.1\r\n\r\n"
+    assert followed(asked, b'HTTP/1.1 201 Created\r\n\r\n{"id":42,"status":"ready"}').startswith(
+        b"GET /v1/jobs/42/"
+    )
+    with pytest.raises(ValueError, match="without an id"):
+        followed(asked, b"HTTP/1.1 201 Created\r\n\r\n{}")
