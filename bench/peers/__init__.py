@@ -3,9 +3,11 @@
 from collections.abc import Callable
 
 from bench.peer import Peer
+from bench.peers.chancy import Chancy, ChancyTuned
 from bench.peers.graphile_worker import GraphileWorker, GraphileWorkerTuned
 from bench.peers.onewriter import Onewriter
 from bench.peers.pg_boss import PgBoss, PgBossTuned
+from bench.peers.pgqueuer import PgQueuer, PgQueuerTuned
 from bench.peers.procrastinate import Procrastinate, ProcrastinateTuned
 from bench.server import Server
 
@@ -14,6 +16,10 @@ PEERS: dict[str, Callable[[Server], Peer]] = {
     for peer in (
         Procrastinate,
         ProcrastinateTuned,
+        PgQueuer,
+        PgQueuerTuned,
+        Chancy,
+        ChancyTuned,
         GraphileWorker,
         GraphileWorkerTuned,
         PgBoss,

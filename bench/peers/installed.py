@@ -13,6 +13,8 @@ from devstack.state import ROOT
 
 # What takes minutes and is said by a queue's better mode.
 LONG = frozenset({"backlog", "snapshot", "sustained", "mix", "locks", "work-5ms"})
+# Where a queue that sets nothing would take hours.
+WORKED = frozenset({"drain-1", "drain-2", "pickup", "cost"})
 
 
 class Installed(Peer):
@@ -27,7 +29,7 @@ class Installed(Peer):
 
     @property
     def versions(self) -> Mapping[str, str]:
-        return self.packages.pins
+        return self.packages.versions
 
     def install(self) -> None:
         self.packages.install()

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from bench.installing import NodePackages
 from bench.peer import Outcome, Work, parameters
-from bench.peers.installed import LONG, Installed, script
+from bench.peers.installed import LONG, WORKED, Installed, script
 from bench.processes import Command
 from bench.tally import Tally
 
@@ -36,7 +36,7 @@ class PgBoss(Installed):
     settings = "as installed: a queue's worker takes one job every 2 s, so no drain is tried"
     keeps = "the job's row, for 7 days"
     drain_jobs = 100
-    leaves_out = LONG | {"drain-1", "drain-2", "pickup", "cost"}
+    leaves_out = LONG | WORKED
     packages = NodePackages("pg-boss", {"pg-boss": "12.30.0"})
 
     def migration(self) -> Command:

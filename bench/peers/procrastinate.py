@@ -9,7 +9,8 @@ import procrastinate
 from procrastinate import App, PsycopgConnector
 from procrastinate.tasks import Task
 
-from bench.peer import Idle, Outcome, Peer, Producer, Work, parameters
+from bench.clients.producing import Producer
+from bench.peer import Idle, Outcome, Peer, Work, parameters
 from bench.processes import Command
 from bench.tally import Tally
 from devstack.stack import program
