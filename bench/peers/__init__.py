@@ -9,6 +9,7 @@ from bench.peers.onewriter import Onewriter
 from bench.peers.pg_boss import PgBoss, PgBossTuned
 from bench.peers.pgqueuer import PgQueuer, PgQueuerTuned
 from bench.peers.procrastinate import Procrastinate, ProcrastinateTuned
+from bench.peers.raw import Raw100, Raw1000
 from bench.server import Server
 
 PEERS: dict[str, Callable[[Server], Peer]] = {
@@ -25,5 +26,7 @@ PEERS: dict[str, Callable[[Server], Peer]] = {
         PgBoss,
         PgBossTuned,
         Onewriter,
+        Raw100,
+        Raw1000,
     )
 }

@@ -81,7 +81,7 @@ class ChancyTuned(Chancy):
 
     name = "chancy-tuned"
     settings = "1,000 jobs at a time in the event loop, eager polling, log level warning"
-    drain_jobs = 8_000
+    drain_jobs = 12_000
     leaves_out = frozenset()
     options: ClassVar[Mapping[str, Any]] = {
         "executor": "chancy.executors.asyncex.AsyncExecutor",

@@ -1,6 +1,6 @@
 """pgqueuer, for Python: with large batches, and as it comes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from bench.installing import PythonPackages
@@ -37,7 +37,6 @@ class PgQueuer(Installed):
     drain_jobs = 8_000
     leaves_out = LONG
     packages = PythonPackages("pgqueuer", {"pgqueuer": "1.6.0", "asyncpg": "0.32.0", "uvloop": "0.23.0"})
-    arguments: ClassVar[Sequence[str]] = ()
 
     def migration(self) -> Command:
         return self.packages.command(["pgqueuer", "--pg-dsn", self.producer_dsn(), "install"])
@@ -68,13 +67,19 @@ class PgQueuer(Installed):
         return Outcome(*row)
 
     def worker(self, number: int, tally: Tally) -> Command:
-        # The level is the default one; with this version of its command line library it must be given.
-        argv = ["pgqueuer", "run", "bench.tasks.pgqueuer_app:main", "--log-level=INFO", *self.arguments]
-        return self.packages.command(argv, {"BENCH_DSN": self.producer_dsn(), **tally.environment(number)})
+        return self._worker(tally.environment(number))
+
+    def worker_with(self, slots: int, tally: Tally) -> Command:
+        """It wants at least two batches to fit."""
+        return self._worker(tally.environment(0), max_concurrent_tasks=slots, batch_size=slots // 2)
 
     def client(self, kind: str, *options: str) -> Command:
         argv = ["bench.clients.pgqueuer", self.producer_dsn(), kind, *options]
         return self.packages.command(argv, self.settings_environment())
+
+    def _worker(self, environment: Mapping[str, str], **options: int) -> Command:
+        argv = ["bench.tasks.pgqueuer_app", self.producer_dsn()]
+        return self.packages.command(argv, {**self.settings_environment(**options), **environment})
 
 
 class PgQueuerTuned(PgQueuer):
@@ -82,7 +87,6 @@ class PgQueuerTuned(PgQueuer):
 
     name = "pgqueuer-tuned"
     settings = "batches of 500, clients on a pool of 10 connections"
-    drain_jobs = 40_000
+    drain_jobs = 60_000
     leaves_out = frozenset()
-    options: ClassVar[dict[str, Any]] = {"pool": 10}
-    arguments = ("--batch-size=500",)
+    options: ClassVar[Mapping[str, Any]] = {"batch_size": 500, "pool": 10}

@@ -1,11 +1,17 @@
-"""For `pgq run bench.tasks.pgqueuer_app:main`, in pgqueuer's own environment."""
+"""`python -m bench.tasks.pgqueuer_app DSN`, in pgqueuer's own environment: what `pgq run` does, in code.
+
+BENCH_SETTINGS are options of pgqueuer.run; `pool` is the client's.
+"""
 
 import json
 import os
-from collections.abc import Awaitable, Callable
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import asyncpg
-from pgqueuer import PgQueuer
+import uvloop
+from pgqueuer import PgQueuer, run
 from pgqueuer.models import Job
 
 from bench.tasks.counting import nap, noop, pickup
@@ -14,11 +20,12 @@ Task = Callable[..., Awaitable[None]]
 TASKS: dict[str, Task] = {"bench.noop": noop, "bench.nap": nap, "bench.pickup": pickup}
 
 
-async def main() -> PgQueuer:
-    queuer = PgQueuer.from_asyncpg_connection(await asyncpg.connect(os.environ["BENCH_DSN"]))
+@asynccontextmanager
+async def open_queuer() -> AsyncIterator[PgQueuer]:
+    queuer = PgQueuer.from_asyncpg_connection(await asyncpg.connect(sys.argv[1]))
     for name, task in TASKS.items():
         queuer.entrypoint(name)(_entrypoint(task))
-    return queuer
+    yield queuer
 
 
 def _entrypoint(task: Task) -> Callable[[Job], Awaitable[None]]:
@@ -26,3 +33,9 @@ def _entrypoint(task: Task) -> Callable[[Job], Awaitable[None]]:
         await task(**json.loads(job.payload or b"{}"))
 
     return run
+
+
+if __name__ == "__main__":
+    options = json.loads(os.environ["BENCH_SETTINGS"])
+    options.pop("pool", None)
+    uvloop.run(run(open_queuer, **options))
