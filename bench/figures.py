@@ -13,7 +13,7 @@ class Metric:
     """One row of the table, and what is expected of onewriter in it, if anything.
 
     `times`: how many times better than the best other queue; with `against`, than that workload's figure of
-    the same key. `least`, `most`: what it may be. `of_ceiling` adds a row: that share of the ceiling at least.
+    the same key. `least`, `most`: what it may be. `of_ceiling` adds a row: at least that share of it.
     A metric in x is a ratio itself and is compared with nobody.
     """
 

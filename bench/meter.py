@@ -44,13 +44,17 @@ class Meter:
     def stop(self) -> None:
         self._last = self._read()
 
+    def backends_us(self) -> float:
+        """Of all that were there at the end, whoever's they are."""
+        first, last = self._first.backends, self._last.backends
+        return sum(used - first.get(pid, 0) for pid, used in last.items()) / 1000
+
     def per_job(self, key: str, jobs: int) -> Sample:
         """Each name begins with `key`; microseconds and bytes."""
         first, last = self._first, self._last
-        backends = sum(used - first.backends.get(pid, 0) for pid, used in last.backends.items())
         totals = {
             "process_us": (last.processes - first.processes) / 1000,
-            "backend_us": backends / 1000,
+            "backend_us": self.backends_us(),
             "wal_bytes": self._server.one("select %s::pg_lsn - %s::pg_lsn", [last.lsn, first.lsn]),
             **self._commits(),
         }

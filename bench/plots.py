@@ -15,7 +15,7 @@ PLOTS: dict[str, Sequence[tuple[str, str]]] = {
     "pickup": [("pickup", "p50"), ("pickup", "p99")],
     "sustained": [("sustained", "rate")],
     "backlog": [("backlog", "rate_20k"), ("backlog", "rate_1m"), ("backlog", "rate_5m")],
-    "snapshot": [("snapshot", "control"), ("snapshot", "held")],
+    "snapshot": [("snapshot", "control_rate"), ("snapshot", "held_rate")],
 }
 WIDTH, LINE, HEADING, GAP = 720, 22, 30, 18
 LABELS, VALUES = 190, 80  # the room left and right of the bars

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
+
 from bench.errors import Broken
 from bench.figures import Metric, Sample
 from bench.peer import Peer
@@ -14,7 +16,7 @@ from bench.tally import Tally
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How much is done; seconds are measured ones, without warm-up."""
+    """How much is done; seconds are measured ones, without warm-up; `rounds` are those of a long queue."""
 
     drain_share: float = 1.0
     backlog_share: float = 1.0
@@ -23,6 +25,7 @@ class Sizes:
     snapshot_seconds: float = 60.0
     idle_seconds: float = 60.0
     pickups: int = 300
+    rounds: int = 3
 
 
 QUICK = Sizes(
@@ -33,6 +36,7 @@ QUICK = Sizes(
     snapshot_seconds=2.0,
     idle_seconds=5.0,
     pickups=20,
+    rounds=1,
 )
 
 
@@ -81,6 +85,8 @@ class Workload(ABC):
                 yield peer, self.measure(bench, peer)
             except Broken as broken:
                 yield peer, broken
+            except psycopg.Error as error:
+                yield peer, Broken(f"{type(error).__name__}: {error.diag.message_primary or error}")
 
     @abstractmethod
     def measure(self, bench: Bench, peer: Peer) -> Sample:

@@ -25,7 +25,7 @@ class Sustained(Workload):
         with waiting_workers(bench, peer, 1) as running:
             with background(clients, bench.logs / f"bench-{peer.name}-clients.log") as enqueuing:
                 rate = _rate(bench, seconds, [enqueuing, *running])
-                enqueuing.popen.wait(PATIENCE)
+                wait_until(lambda: enqueuing.popen.poll() is not None, PATIENCE, "the clients' end", *running)
             wait_until(lambda: not peer.unfinished(), PATIENCE, "the backlog", *running)
         check_outcome(bench, peer)
         return {"rate": rate}
