@@ -85,6 +85,7 @@ class GraphileWorkerTuned(GraphileWorker):
     name = "graphile-worker-tuned"
     settings = "concurrency 24, a local queue of 500, completions batched, no log line per job"
     drain_jobs = 100_000
+    leaves_out = frozenset()
     options: ClassVar[Mapping[str, Any]] = {
         "concurrentJobs": 24,
         "maxPoolSize": 25,

@@ -1,6 +1,6 @@
 """No queue: what bare SQL on such tables can do at best, in batches and with nothing else around it.
 
-One table of jobs with an index of those that are ready, one row per result; a batch is claimed in one transaction
+One table of jobs with an index of the ready ones, one row per result; a batch is claimed in one transaction
 and ended in another. No leases, no retries, no locks, no notifications, one kind of job.
 """
 
