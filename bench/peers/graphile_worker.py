@@ -68,7 +68,9 @@ class GraphileWorker(Installed):
         return self._program("work", {**self.environment, **tally.environment(number)})
 
     def worker_with(self, slots: int, tally: Tally) -> Command:
-        return self._program("work", {**self.environment, **tally.environment(0)}, concurrentJobs=slots)
+        """Its documentation wants a pool a little larger than that."""
+        environment = {**self.environment, **tally.environment(0)}
+        return self._program("work", environment, concurrentJobs=slots, maxPoolSize=slots + 2)
 
     def client(self, kind: str, *options: str) -> Command:
         argv = [script("clients/enqueue.cjs"), "graphile_worker", self.producer_dsn(), kind, *options]
