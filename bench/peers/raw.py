@@ -29,7 +29,6 @@ create table job (
     ended_at timestamptz
 );
 create index job_ready on job (queue, priority desc, id) where status = 'todo';
-create index job_running on job (id) where status = 'doing';
 create table result (
     job_id bigint primary key,
     worker text not null,
