@@ -21,13 +21,15 @@ def main(arguments: list[str]) -> int:
     try:
         with booted() as server:
             _say("installing " + ", ".join(options.peers))
-            peers = install(server, options.peers)
+            peers, missing = install(server, options.peers)
+            for problem in missing:
+                _say(f"NOT INSTALLED: {problem}")
             facts = machine.facts(server, peers)
             results = _run(server, peers, options)
     except Stop as stop:
         print(f"./dev bench: {stop}", file=sys.stderr)
         return 1
-    _print(results, peers, facts, options)
+    _print(results, peers, missing, facts, options)
     return 0
 
 
@@ -46,21 +48,27 @@ def _run(server: Server, peers: list[Peer], options: Options) -> list[Result]:
     return results
 
 
-def _print(results: list[Result], peers: list[Peer], facts: dict[str, Any], options: Options) -> None:
+def _print(
+    results: list[Result], peers: list[Peer], missing: list[str], facts: dict[str, Any], options: Options
+) -> None:
     entered = entrants(peers)
     text = "\n\n".join(
         [
             report.summary(results, entered),
             "Every mode and every row:",
             report.table(results, entered),
-            "\n".join(_notes(results, entered, facts, options)),
+            "\n".join(
+                [*_notes(results, entered, facts, options), *(f"- not installed: {p}" for p in missing)]
+            ),
         ]
     )
     print(f"\n{text}")
     if options.markdown:
         options.markdown.write_text(f"{text}\n")
     if options.json:
-        options.json.write_text(json.dumps(report.document(results, facts, entered), indent=1) + "\n")
+        document = report.document(results, facts, entered)
+        document["problems"] = [*missing, *document["problems"]]
+        options.json.write_text(json.dumps(document, indent=1) + "\n")
     if options.plots:
         plots.write(options.plots, all_rows(results, entered), entered)
 

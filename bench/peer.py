@@ -5,8 +5,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
 
+from bench.clients.producing import Producer
 from bench.processes import Command
 from bench.server import Server
 from bench.tally import Tally
@@ -71,20 +71,11 @@ class Service:
     follow: bytes = b""
 
 
-class Producer(Protocol):
-    """How an application enqueues, in the peer's best way."""
-
-    async def one(self, task: str, args: dict[str, Any]) -> None:
-        """Returns when the job is durable."""
-
-    async def many(self, task: str, args: Sequence[dict[str, Any]]) -> None:
-        """The peer's bulk call, all in one."""
-
-
 class Peer(ABC):
     """`keeps` says what a finished job leaves behind; `drain_jobs` is the size of a full run.
 
     `leaves_out` names workloads that would only repeat what another mode of the same queue shows.
+    `ceiling` marks what is no queue but shows how fast one could be: no ratio counts it as a peer.
     """
 
     name: str
@@ -93,7 +84,6 @@ class Peer(ABC):
     drain_jobs: int
     leaves_out: frozenset[str] = frozenset()
     ceiling: bool = False
-    """Not a queue: what the tables could do at best; no ratio counts it."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
@@ -144,9 +134,9 @@ class Peer(ABC):
         """For jobs that take time, so many at once; number 0. Here: as many as it runs at once anyway."""
         return self.worker(0, tally)
 
-    @abstractmethod
     def producer(self, dsn: str) -> AbstractAsyncContextManager[Producer]:
-        """Opened in the client's process."""
+        """Opened in the client's process, unless `client` names another one."""
+        raise NotImplementedError(f"{self.name} enqueues from a program of its own")
 
     @abstractmethod
     def producer_dsn(self) -> str:

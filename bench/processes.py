@@ -66,20 +66,28 @@ def background(command: Command, log: Path) -> Iterator[Running]:
 
 def answer_of(command: Command, stdin: bytes = b"", patience: float = 120.0) -> dict[str, Any]:
     """Runs a client to its end; what it printed, as JSON."""
-    done = subprocess.run(
-        command.argv,
-        input=stdin,
-        capture_output=True,
-        cwd=ROOT,
-        env=command.full_environment(),
-        timeout=patience,
-        check=False,
-    )
-    if done.returncode != 0:
-        said = done.stderr.decode(errors="replace").strip().splitlines() or ["no word why"]
-        raise Broken(f"the client failed: {said[-1][:200]}")
-    answer: dict[str, Any] = json.loads(done.stdout)
+    answer: dict[str, Any] = json.loads(output_of(command, "the client", stdin, patience))
     return answer
+
+
+def output_of(command: Command, what: str, stdin: bytes = b"", patience: float = 120.0) -> bytes:
+    """Runs it to its end; raises Broken with its last word if it fails."""
+    try:
+        done = subprocess.run(
+            command.argv,
+            input=stdin,
+            capture_output=True,
+            cwd=ROOT,
+            env=command.full_environment(),
+            timeout=patience,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Broken(f"{what} failed: {error}") from None
+    if done.returncode != 0:
+        said = (done.stderr.strip() or done.stdout.strip() or b"no word why").decode(errors="replace")
+        raise Broken(f"{what} failed: {said.splitlines()[-1][:200]}")
+    return done.stdout
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, what: str, *watched: Running) -> None:

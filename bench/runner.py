@@ -26,11 +26,16 @@ class Result:
     problems: list[str] = field(default_factory=list)
 
 
-def install(server: Server, names: Sequence[str]) -> list[Peer]:
-    peers = [PEERS[name](server) for name in names]
-    for peer in peers:
-        peer.install()
-    return peers
+def install(server: Server, names: Sequence[str]) -> tuple[list[Peer], list[str]]:
+    """Those that could be installed, and why others could not."""
+    installed, problems = [], []
+    for peer in [PEERS[name](server) for name in names]:
+        try:
+            peer.install()
+            installed.append(peer)
+        except Broken as broken:
+            problems.append(f"{peer.name}: {broken}")
+    return installed, problems
 
 
 def run_all(server: Server, peers: Sequence[Peer], options: Options) -> Iterator[Result]:

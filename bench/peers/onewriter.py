@@ -19,7 +19,8 @@ from app.http.pages import onewriter_version
 from app.schema.harden import harden
 from app.schema.logins import create_login
 from app.schema.migrate import migrate
-from bench.peer import Idle, Outcome, Peer, Producer, Service, Work, parameters
+from bench.clients.producing import Producer
+from bench.peer import Idle, Outcome, Peer, Service, Work, parameters
 from bench.processes import Command
 from bench.tally import Tally
 from devstack import ports

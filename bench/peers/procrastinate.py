@@ -9,7 +9,8 @@ import procrastinate
 from procrastinate import App, PsycopgConnector
 from procrastinate.tasks import Task
 
-from bench.peer import Idle, Outcome, Peer, Producer, Work, parameters
+from bench.clients.producing import Producer
+from bench.peer import Idle, Outcome, Peer, Work, parameters
 from bench.processes import Command
 from bench.tally import Tally
 from devstack.stack import program
@@ -98,8 +99,14 @@ class Procrastinate(Peer):
         return Outcome(*row)
 
     def worker(self, number: int, tally: Tally) -> Command:
+        return self._worker(number, tally, *self.options)
+
+    def worker_with(self, slots: int, tally: Tally) -> Command:
+        return self._worker(0, tally, f"--concurrency={slots}")
+
+    def _worker(self, number: int, tally: Tally, *options: str) -> Command:
         app = "--app=bench.tasks.procrastinate_app.app"
-        argv = [program("procrastinate"), app, *self.log_level, "worker", *self.options]
+        argv = [program("procrastinate"), app, *self.log_level, "worker", *options]
         pool = {} if self.pool is None else {"BENCH_POOL": str(self.pool)}
         return Command(argv, {"BENCH_DSN": self.producer_dsn(), **pool, **tally.environment(number)})
 

@@ -1,0 +1,94 @@
+"""chancy, for Python: a thousand jobs at a time in one event loop, and as it comes."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from bench.installing import PythonPackages
+from bench.peer import Outcome, Work, parameters
+from bench.peers.installed import LONG, WORKED, Installed
+from bench.processes import Command
+from bench.tally import Tally
+
+# As its push does it; a job names the function that it runs.
+_FILL = """
+insert into chancy_jobs (id, queue, func, kwargs, limits, meta, priority, max_attempts, scheduled_at)
+select uuidv7(), 'bench', replace(%(task)s, 'bench.', 'bench.tasks.counting.'),
+       jsonb_strip_nulls(jsonb_build_object('n', n, 'ms', nullif(%(ms)s, 0))), '[]', '{}',
+       coalesce(n %% nullif(%(priorities)s, 0), 0), 1, now()
+  from generate_series(1, %(count)s) as n
+"""
+_NOTIFY = """select pg_notify('chancy_events', '{"t": "queue.pushed", "q": "bench"}')"""
+_UNFINISHED = """
+select exists (select from chancy_jobs where queue = 'bench' and state in ('pending', 'retrying'))
+    or exists (select from chancy_jobs where queue = 'bench' and state = 'running')
+"""
+_OUTCOME = """
+select count(*), count(*) filter (where state = 'succeeded'), coalesce(sum(attempts), 0) from chancy_jobs
+"""
+
+
+class Chancy(Installed):
+    """What one gets who sets nothing: a queue takes one job per core every 5 s, so nothing is drained."""
+
+    name = "chancy"
+    settings = "as installed: a process per core, which takes a job every 5 s, so no drain is tried"
+    keeps = "the job's row, for 24 hours"
+    drain_jobs = 100
+    leaves_out = LONG | WORKED
+    packages = PythonPackages("chancy", {"chancy": "0.26.0", "psycopg[binary]": "3.3.9"})
+
+    def migration(self) -> Command:
+        return self._program("migrate")
+
+    def clear(self) -> None:
+        with self.server.connect(self.database) as conn:
+            conn.execute("truncate chancy_jobs")
+
+    def fill(self, work: Sequence[Work], committed: Callable[[], None]) -> None:
+        with self.server.connect(self.database, self.login) as conn:
+            with conn.transaction():
+                for each in work:
+                    conn.execute(_FILL, parameters(each, each.count))
+                conn.execute(_NOTIFY)
+            committed()
+
+    def offers(self, work: Work) -> bool:
+        """Priorities; its unique keys refuse a second job instead of having it wait."""
+        return not work.locks
+
+    def unfinished(self) -> bool:
+        return bool(self.server.one(_UNFINISHED, database=self.database))
+
+    def outcome(self) -> Outcome:
+        with self.server.connect(self.database) as conn:
+            row = conn.execute(_OUTCOME).fetchone()
+        assert row is not None
+        return Outcome(*row)
+
+    def worker(self, number: int, tally: Tally) -> Command:
+        return self._program("work", tally.environment(number))
+
+    def client(self, kind: str, *options: str) -> Command:
+        return self.packages.command(["bench.clients.chancy", self.producer_dsn(), kind, *options])
+
+    def _program(self, what: str, environment: Mapping[str, str] = {}, **options: int) -> Command:
+        argv = ["bench.tasks.chancy_app", what, self.producer_dsn()]
+        return self.packages.command(argv, {**self.settings_environment(**options), **environment})
+
+
+class ChancyTuned(Chancy):
+    """What its documentation says of many small jobs."""
+
+    name = "chancy-tuned"
+    settings = "1,000 jobs at a time in the event loop, eager polling, log level warning"
+    drain_jobs = 12_000
+    leaves_out = frozenset()
+    options: ClassVar[Mapping[str, Any]] = {
+        "executor": "chancy.executors.asyncex.AsyncExecutor",
+        "concurrency": 1000,
+        "eager_polling": True,
+        "log_level": "WARNING",
+    }
+
+    def worker_with(self, slots: int, tally: Tally) -> Command:
+        return self._program("work", tally.environment(0), concurrency=slots)
