@@ -113,8 +113,12 @@ create table jobs.cause (
     actor text,
     request_id text,
     ref text,
-    reason text);
+    reason text,
+    first_job bigint,
+    last_job bigint);
 comment on table jobs.cause is 'Why a job exists: who or what asked for it. One row per request, shared by its jobs.';
+comment on column jobs.cause.first_job is
+    'Where jobs share it, the ids they were given: first_job to last_job. Null: one job has it and takes it along.';
 
 create table jobs.job_detail (
     job_id bigint primary key,
@@ -200,7 +204,8 @@ create table jobs.outbox (
     claim_no integer not null,
     event text not null,
     at timestamptz not null);
-comment on table jobs.outbox is 'Ends of jobs that wait for a result handler.';
+create index outbox_job on jobs.outbox (job_id);
+comment on table jobs.outbox is 'Ends of jobs that wait for a result handler. Retention keeps their jobs.';
 
 create table jobs.idempotency (
     api_key bigint not null,
@@ -253,7 +258,7 @@ create table jobs.audit (
     target text not null,
     reason text,
     detail jsonb);
-comment on table jobs.audit is 'Append-only: who did what by hand (keys, run-now, operator verbs).';
+comment on table jobs.audit is 'Append-only: who did what by hand (keys, run-now, operator verbs). Retention deletes what is old.';
 """
 
 STORAGE = """

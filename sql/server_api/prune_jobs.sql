@@ -1,0 +1,45 @@
+-- server_api.prune_jobs: looks at the next jobs by id (at most 1,000) and deletes those finished longer ago than their status's age.
+-- Caller: onewriter_server
+-- Writes: nothing
+-- Calls: jobs.erase, jobs.fail_with, jobs.outlived
+-- Raises: OWV01 for an age under a minute
+create or replace function server_api.prune_jobs(
+    _after bigint, _most integer, _succeeded interval, _failed interval, _cancelled interval, _aborted interval)
+    returns json
+    language plpgsql security definer
+    set search_path = pg_catalog, procrastinate, jobs, pg_temp
+    set enable_seqscan = off set enable_bitmapscan = off
+    set plan_cache_mode = force_generic_plan set jit = off
+as $$
+declare
+    _now constant timestamptz := clock_timestamp();
+    -- least() passes over null, which is an age without an end.
+    _shortest constant interval := least(_succeeded, _failed, _cancelled, _aborted);
+    _seen record;
+    _held bigint[];
+begin
+    if _shortest < interval '1 minute' then
+        perform jobs.fail_with('OWV01', 'a job is kept for a minute at least',
+                               '{"field": "age", "message": "is under a minute"}');
+    end if;
+    -- Ids come in the order of creation, so the walk ends at the first job that is younger than any age. A job that ended
+    -- late in its life is met again by the next walk, for the price of looking at it; its run is looked up only if due.
+    select count(*) as n, max(w.id) as last, coalesce(bool_or(w.created_at > _now - _shortest), false) as young,
+           coalesce(array_agg(w.id) filter (where coalesce(w.created_at, '-infinity') < _now - case w.status
+               when 'succeeded' then _succeeded when 'failed' then _failed
+               when 'cancelled' then _cancelled when 'aborted' then _aborted end), '{}') as finished
+      into _seen
+      from (select j.id, j.created_at, j.status from procrastinate_jobs as j
+             where j.id > _after order by j.id limit least(_most, 1000)) as w;
+    -- What somebody holds (a retry, a delete by hand) is left for the next walk. What was retried between the look and the
+    -- lock is looked at again under the lock, by a statement of its own: it sees all that was committed until then.
+    _held := jobs.outlived(_seen.finished, _succeeded, _failed, _cancelled, _aborted);
+    with held as materialized (
+        select j.id from procrastinate_jobs as j where j.id = any (_held) order by j.id for update skip locked
+    )
+    select coalesce(array_agg(h.id), '{}') into _held from held as h;
+    _held := jobs.erase(jobs.outlived(_held, _succeeded, _failed, _cancelled, _aborted));
+    return json_build_object('pruned', cardinality(_held), 'after', coalesce(_seen.last, _after),
+                             'done', _seen.young or _shortest is null or _seen.n < least(_most, 1000));
+end
+$$;
