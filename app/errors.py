@@ -116,8 +116,8 @@ class JobNotFound(NotFound):
 class JobGone(NotFound):
     problem = Problem(
         "job-gone", 410, "The job is gone",
-        "Its id was given out once and no job has it: it was deleted, or kept as long as its status asks for.",
-        "Keep what you need of a result elsewhere; how long jobs stay is set by ONEWRITER_PRUNE_….",
+        "Its id was given out once and no job has it: it was deleted, by somebody or at its age.",
+        "Keep what you need of a result elsewhere; ONEWRITER_PRUNE_…_AFTER says how long jobs stay.",
         ("OWN03",),
     )  # fmt: skip
 

@@ -24,14 +24,14 @@ async def cancel(conn: Connection, *, job_id: int, actor: str, reason: str | Non
 
 
 async def retry(conn: Connection, *, job_id: int, actor: str, reason: str | None) -> Operated:
-    """One more run of a job that failed, was cancelled or aborted; same id. Raises OWN01, OWN03, OWS01, OWQ01."""
+    """One more run of a job that did not succeed; same id. Raises OWN01, OWN03, OWS01, OWQ01."""
     return await _operate(conn, "select server_api.retry(%s, %s, %s)", job_id, actor, reason)
 
 
 async def run_now(
     conn: Connection, *, job_id: int, actor: str, reason: str, request_id: str | None = None
 ) -> Operated:
-    """Scheduled: due now. Finished: a new job whose cause is the old one. Audited. Raises OWN01, OWN03, OWS01."""
+    """Scheduled: due now. Finished: a new job, caused by the old one. Audited. Raises OWN01, OWN03, OWS01."""
     return await _operate(
         conn, "select server_api.run_now(%s, %s, %s, %s)", job_id, actor, reason, request_id
     )

@@ -1,4 +1,4 @@
-"""What is old goes: finished jobs by their status's age, answers to an Idempotency-Key, the audit's first lines."""
+"""What is old goes: finished jobs by their status's age, Idempotency-Keys, lines of the audit."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from app.settings import Settings
 
 log = logging.getLogger(__name__)
 
-# Jobs looked at in one transaction: fewer where rows are heavy, so that none takes much longer than SWIFT seconds.
+# Jobs looked at in one transaction: fewer where they are heavy, so that it takes about SWIFT seconds at most.
 MOST, FEWEST = 1000, 10
 SWIFT = 0.02
 # The pause after a transaction, in its own lengths: pruning takes a third of one backend at most.
 REST = 2.0
-# Seconds between two walks: a tenth of the shortest age, within these bounds. Looking at jobs that stay (scheduled for
-# next year, failed and kept) takes a hundredth of one backend at most: the more of them, the rarer the walks.
+# Seconds between two walks: a tenth of the shortest age, within these bounds. Looking at jobs that stay
+# (scheduled for next year, failed and kept) takes a hundredth of one backend at most: the more of them, the
+# rarer the walks.
 SOONEST, LATEST = 60.0, 600.0
 SPARING = 100.0
 LONGEST = 86_400.0
@@ -75,7 +76,7 @@ class Retention:
         return max(self._every, SPARING * self._in_vain)
 
     async def _prune_jobs(self, conn: Connection) -> int:
-        """By id, which is the order of creation: each job is looked at once a walk, up to the first young one."""
+        """By id, the order of creation: each job is looked at once a walk, up to the first young one."""
         pruned, after, done = 0, 0, False
         query = "select server_api.prune_jobs(%s, %s, %s, %s, %s, %s)"
         while not done:

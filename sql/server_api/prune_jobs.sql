@@ -16,30 +16,34 @@ declare
     -- least() passes over null, which is an age without an end.
     _shortest constant interval := least(_succeeded, _failed, _cancelled, _aborted);
     _seen record;
-    _held bigint[];
+    _old bigint[];
 begin
     if _shortest < interval '1 minute' then
         perform jobs.fail_with('OWV01', 'a job is kept for a minute at least',
                                '{"field": "age", "message": "is under a minute"}');
     end if;
     -- Ids come in the order of creation, so the walk ends at the first job that is younger than any age. A job that ended
-    -- late in its life is met again by the next walk, for the price of looking at it; its run is looked up only if due.
+    -- late in its life is met again by the next walk, for the price of looking at it and at its last run.
     select count(*) as n, max(w.id) as last, coalesce(bool_or(w.created_at > _now - _shortest), false) as young,
-           coalesce(array_agg(w.id) filter (where coalesce(w.created_at, '-infinity') < _now - case w.status
-               when 'succeeded' then _succeeded when 'failed' then _failed
-               when 'cancelled' then _cancelled when 'aborted' then _aborted end), '{}') as finished
+           coalesce(array_agg(w.id) filter (
+               where w.age is not null and coalesce(w.created_at, '-infinity') < _now - w.age
+                 and coalesce((select a.finished_at from jobs.attempt as a
+                                where a.job_id = w.id and a.claim_no = w.claim_no), '-infinity') < _now - w.age), '{}')
+               as old
       into _seen
-      from (select j.id, j.created_at, j.status from procrastinate_jobs as j
+      from (select j.id, j.created_at, j.claim_no,
+                   case j.status when 'succeeded' then _succeeded when 'failed' then _failed
+                                 when 'cancelled' then _cancelled when 'aborted' then _aborted end as age
+              from procrastinate_jobs as j
              where j.id > _after order by j.id limit least(_most, 1000)) as w;
-    -- What somebody holds (a retry, a delete by hand) is left for the next walk. What was retried between the look and the
-    -- lock is looked at again under the lock, by a statement of its own: it sees all that was committed until then.
-    _held := jobs.outlived(_seen.finished, _succeeded, _failed, _cancelled, _aborted);
+    -- What somebody holds (a retry, a delete by hand) is left for the next walk. Only under the lock is it decided, by a
+    -- statement of its own: it sees whatever happened to a job between the look and the lock.
     with held as materialized (
-        select j.id from procrastinate_jobs as j where j.id = any (_held) order by j.id for update skip locked
+        select j.id from procrastinate_jobs as j where j.id = any (_seen.old) order by j.id for update skip locked
     )
-    select coalesce(array_agg(h.id), '{}') into _held from held as h;
-    _held := jobs.erase(jobs.outlived(_held, _succeeded, _failed, _cancelled, _aborted));
-    return json_build_object('pruned', cardinality(_held), 'after', coalesce(_seen.last, _after),
+    select coalesce(array_agg(h.id), '{}') into _old from held as h;
+    _old := jobs.erase(jobs.outlived(_old, _succeeded, _failed, _cancelled, _aborted));
+    return json_build_object('pruned', cardinality(_old), 'after', coalesce(_seen.last, _after),
                              'done', _seen.young or _shortest is null or _seen.n < least(_most, 1000));
 end
 $$;

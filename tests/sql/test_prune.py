@@ -433,9 +433,10 @@ def test_the_walk_reads_by_index_however_the_table_grows(db: Database) -> None:
     )
     seen: list[str] = []
     admin.add_notice_handler(lambda diagnostic: seen.append(diagnostic.message_primary or ""))
-    for setting in ("load 'auto_explain'", "set auto_explain.log_min_duration = 0",
-                    "set auto_explain.log_nested_statements = on", "set client_min_messages = log"):  # fmt: skip
-        admin.execute(setting.encode())
+    admin.execute("load 'auto_explain'")
+    admin.execute("set auto_explain.log_min_duration = 0")
+    admin.execute("set auto_explain.log_nested_statements = on")
+    admin.execute("set client_min_messages = log")
     for _ in range(2):
         admin.execute("select server_api.prune_jobs(0, 100, '7 days', '30 days', null, '30 days')")
         admin.execute("analyze")

@@ -27,7 +27,7 @@ def retaining(**settings: Any) -> Retention:
 
 
 async def ended(db: Database, count: int, age: timedelta = timedelta(days=8)) -> psycopg.AsyncConnection[Any]:
-    """That many jobs that succeeded so long ago, as superuser: thousands through a worker would take a while."""
+    """That many jobs that succeeded so long ago; as superuser, since thousands of runs take a while."""
     admin = await db.aconnect("admin")
     await admin.execute(
         "insert into procrastinate.procrastinate_jobs (queue_name, task_name, status, created_at)"
@@ -53,7 +53,8 @@ async def test_a_walk_prunes_all_that_is_old_and_says_how_much(
     await admin.execute("set session_replication_role = replica")
     await admin.execute(
         "insert into jobs.audit (at, actor, login, action, target)"
-        " select now() - make_interval(days => 370 - n), 'me', 'me', 'test', 'x' from generate_series(1, 9) as n"
+        " select now() - make_interval(days => 370 - n), 'me', 'me', 'test', 'x'"
+        " from generate_series(1, 9) as n"
     )
     server = await db.aconnect("server")
     assert await retaining().run_once(server) == LATEST
