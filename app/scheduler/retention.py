@@ -17,9 +17,9 @@ log = logging.getLogger(__name__)
 
 # Jobs looked at in one transaction: fewer where they are heavy, so that it takes about SWIFT seconds at most.
 MOST, FEWEST = 1000, 10
-SWIFT = 0.02
-# The pause after a transaction, in its own lengths: pruning takes a third of one backend at most.
-REST = 2.0
+SWIFT = 0.05
+# The pause after a transaction, in its own lengths: pruning takes half of one backend at most.
+REST = 1.0
 # Seconds between two walks: a tenth of the shortest age, within these bounds. Looking at jobs that stay
 # (scheduled for next year, failed and kept) takes a hundredth of one backend at most: the more of them, the
 # rarer the walks.
