@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -33,15 +35,25 @@ class Batch:
     def ids(self) -> list[int]:
         return [item[0] for items in (self.done, self.retry, self.release) for item in items]
 
-    def texts(self) -> list[bytes | None]:
-        """The parameters _done, _retry, _release."""
-        return [_encode(items) if items else None for items in (self.done, self.retry, self.release)]
+    def params(self) -> list[bytes | None]:
+        """_done, _claims, _results, _failures, _retry, _release."""
+        return [
+            *self._columns(),
+            *(_encode(items) if items else None for items in (self.retry, self.release)),
+        ]
+
+    def _columns(self) -> list[bytes | None]:
+        """Ends as arrays of equal length: a third cheaper for the database than an item each."""
+        if not self.done:
+            return [None] * 4
+        ids, claims, results, failures = zip(*self.done, strict=True)
+        return [_array(ids), _array(claims), _texts(results), _texts(failures)]
 
     def _take(self, queue: deque[Item]) -> list[Item]:
         """Only this thread takes from the front, so what is counted is there."""
         taken = [queue.popleft() for _ in range(min(len(queue), self._room))]
         for number, item in enumerate(taken):
-            if item[3:4] and (item[3] is not None or item[4] is not None):
+            if any(item[2:]):
                 self._bytes += _weight(item)
                 if self._bytes > _BYTES:
                     queue.extendleft(reversed(taken[number + 1 :]))
@@ -51,11 +63,27 @@ class Batch:
         return taken
 
 
+def _array(items: Sequence[Any]) -> bytes:
+    """PostgreSQL's text form, of numbers or of what has no control characters."""
+    return b"{" + _encode(items)[1:-1] + b"}"
+
+
+def _texts(items: Sequence[bytes | None]) -> bytes | None:
+    """An array of JSON texts; None where there is none at all.
+
+    Encoded as JSON again, since a JSON text has no control characters: what is left to escape is the quote
+    and the backslash, and these JSON escapes as PostgreSQL does.
+    """
+    if not any(items):
+        return None
+    return _array([None if item is None else item.decode() for item in items])
+
+
 def _weight(item: Item) -> int:
     weight = 0
-    for part in item[3:]:
+    for part in item[2:]:
         if isinstance(part, str):
             weight += len(part) * _ESCAPED
-        elif isinstance(part, msgspec.Raw):
-            weight += len(memoryview(part))
+        elif isinstance(part, bytes):
+            weight += len(part)
     return weight

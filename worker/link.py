@@ -181,7 +181,7 @@ class Link(threading.Thread):
         started = self._unnoted()
         notes = _encode({"started": [(run.id, run.claim) for run in started]}) if started else None
         claim = self._claims.plan(now, len(batch))
-        params = [*self._session.params, *batch.texts(), notes, *claim.params()]
+        params = [*self._session.params, *batch.params(), notes, *claim.params()]
         self._wire.summoned = False
         text = self._send(params, now)
         ended = monotonic()

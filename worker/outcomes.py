@@ -7,6 +7,7 @@ import datetime as dt
 import logging
 from typing import Any
 
+import msgspec
 from procrastinate.exceptions import JobAborted
 from procrastinate.job_context import AbortReason
 from procrastinate.retry import RetryDecision
@@ -20,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 # A retry further off than this is a mistake; the database refuses absurd dates.
 _MAX_DELAY = 10 * 365 * 86_400.0
+
+_encode = msgspec.json.Encoder().encode
 
 
 class TaskTimeout(TimeoutError):
@@ -43,7 +46,7 @@ class Outcomes:
         except Oversized as exc:
             self._fail(run, f"Oversized: {exc}", "oversized")
         else:
-            self._desk.done.append((run.id, run.claim, "succeeded", text, None, None))
+            self._desk.done.append((run.id, run.claim, text, None))
 
     def unknown(self, run: Run) -> None:
         self._fail(run, f"TaskNotFound: this worker has no task named {clean(run.task)}.", "unknown_task")
@@ -74,7 +77,7 @@ class Outcomes:
         logger.info("Job %s aborted", _name(run))
         asked = run.abort is not None and isinstance(exc, asyncio.CancelledError)
         text = "Aborted on request." if asked else error_text(exc)  # where it stood tells nobody anything
-        self._desk.done.append((run.id, run.claim, "aborted", None, text, None))
+        self._desk.done.append((run.id, run.claim, None, _encode(("aborted", text, None))))
 
     def _failed(self, run: Run, plan: Plan | None, exc: BaseException, reason: str) -> None:
         decision, text = self._decision(run, plan, exc), error_text(exc)
@@ -107,7 +110,7 @@ class Outcomes:
     def _fail(self, run: Run, text: str, reason: str, *, logged: bool = False) -> None:
         if not logged:
             logger.error("Job %s failed: %s", _name(run), text)
-        self._desk.done.append((run.id, run.claim, "failed", None, text, reason))
+        self._desk.done.append((run.id, run.claim, None, _encode(("failed", text, reason))))
 
 
 def _delay(decision: RetryDecision) -> float | None:

@@ -26,7 +26,7 @@ class Oversized(Exception):
     """The result is over 256 KB."""
 
 
-def encode_result(value: Any) -> msgspec.Raw:
+def encode_result(value: Any) -> bytes:
     """Raises NotJson, Oversized. Only dict, list, tuple, str, int, float, bool and None are JSON here."""
     try:
         text = _encode(value)
@@ -41,7 +41,7 @@ def encode_result(value: Any) -> msgspec.Raw:
         raise Oversized(_too_long(text))
     if b"\\u0000" in text:
         raise NotJson("The result has a NUL character, which PostgreSQL's jsonb does not hold.")
-    return msgspec.Raw(text)
+    return text
 
 
 def _too_long(text: bytes) -> str:

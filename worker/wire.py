@@ -24,7 +24,7 @@ from worker.errors import Lost, Refused, ServerError
 logger = logging.getLogger(__name__)
 
 _EXCHANGE = b"ow_exchange"
-_EXCHANGE_SQL = b"select worker_api.exchange($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+_EXCHANGE_SQL = b"select worker_api.exchange($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
 _CHANNEL = re.compile(r"[a-z0-9_]{1,63}")
 
 Statement = tuple[bytes, Sequence[bytes | None]]

@@ -47,7 +47,7 @@ truncate procrastinate.procrastinate_jobs, jobs.attempt, jobs.cause, jobs.job_de
          jobs.outbox, jobs.idempotency, jobs.late_results
 """
 _OUTCOME = """
-select count(*), count(*) filter (where status = 'succeeded'), (select count(*) from jobs.attempt)
+select count(*), count(*) filter (where status = 'succeeded'), (select count(*) from jobs.run)
   from procrastinate.procrastinate_jobs
 """
 

@@ -8,10 +8,9 @@ with waiting as (
 ), running as (
     select j.queue_name, count(*) as running from procrastinate.procrastinate_jobs as j where j.status = 'doing' group by 1
 ), ended as (
-    select j.queue_name, count(*) filter (where a.status = 'failed') as failed_last_hour,
-           count(*) filter (where a.finished_at > now() - interval '1 minute') as ended_last_minute
-      from jobs.attempt as a join procrastinate.procrastinate_jobs as j on j.id = a.job_id
-     where a.finished_at > now() - interval '1 hour' group by 1
+    select j.queue_name, count(*) filter (where j.status = 'failed') as failed_last_hour,
+           count(*) filter (where j.finished_at > now() - interval '1 minute') as ended_last_minute
+      from procrastinate.procrastinate_jobs as j where j.finished_at > now() - interval '1 hour' group by 1
 )
 select q.name as queue, coalesce(w.ready, 0) as ready, coalesce(w.waiting, 0) as waiting,
        coalesce(w.scheduled, 0) as scheduled, coalesce(r.running, 0) as running,

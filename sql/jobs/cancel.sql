@@ -1,6 +1,6 @@
 -- jobs.cancel: cancels a waiting job now; asks a running one to abort.
 -- Caller: internal
--- Writes: procrastinate.procrastinate_jobs.status, .abort_requested, jobs.job_event.job_id, .type, .actor, .reason
+-- Writes: procrastinate.procrastinate_jobs.status, .finished_at, .abort_requested, jobs.job_event.job_id, .type, .actor, .reason
 -- Calls: jobs.channels, jobs.fail_with, jobs.locked_job, jobs.record_outbox, jobs.unpark
 -- Moves: todo -> cancelled
 -- Raises: OWN01, OWN03, OWS01 {"status"}
@@ -13,7 +13,8 @@ declare
     _wake text[] := array['ow_job'];
 begin
     if _job.status = 'todo' then
-        update procrastinate_jobs as j set status = 'cancelled' where j.id = _job_id and j.status = 'todo';
+        update procrastinate_jobs as j set status = 'cancelled', finished_at = clock_timestamp()
+         where j.id = _job_id and j.status = 'todo';
         insert into jobs.job_event (job_id, type, actor, reason) values (_job_id, 'cancelled', _actor, _reason);
         _wake := _wake || jobs.record_outbox(_job_id, 'cancelled') || jobs.channels(jobs.unpark(array[_job.lock]));
         return json_build_object('status', 'cancelled', 'wake', _wake);

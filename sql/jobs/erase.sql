@@ -1,6 +1,6 @@
 -- jobs.erase: deletes finished jobs with all that was recorded of them; answers those that were there.
 -- Caller: internal
--- Writes: procrastinate.procrastinate_jobs (deletes finished jobs), jobs.attempt (deletes their runs), jobs.job_event (deletes theirs), jobs.job_detail (deletes theirs), jobs.cause (deletes those that no job has any more)
+-- Writes: procrastinate.procrastinate_jobs (deletes finished jobs), jobs.attempt (deletes their earlier runs), jobs.job_event (deletes theirs), jobs.job_detail (deletes theirs), jobs.cause (deletes those that no job has any more)
 -- Moves: succeeded|failed|cancelled|aborted -> gone
 -- Raises: nothing
 create or replace function jobs.erase(_ids bigint[]) returns bigint[]

@@ -1,6 +1,6 @@
 -- jobs.retry: a person's retry of a job that did not succeed: the same id, one more run allowed.
 -- Caller: internal
--- Writes: procrastinate.procrastinate_jobs.status, .gate, .scheduled_at, .worker_id, .abort_requested, .crashes, .max_attempts, .expires_at, jobs.job_event.job_id, .type, .actor, .reason
+-- Writes: procrastinate.procrastinate_jobs.status, .gate, .scheduled_at, .worker_id, .abort_requested, .crashes, .max_attempts, .expires_at, .finished_at, .reason, .error, jobs.attempt.job_id, .claim_no, .attempt, .session_id, .status, .reason, .started_at, .finished_at, .error, jobs.job_event.job_id, .type, .actor, .reason
 -- Calls: jobs.channels, jobs.fail_with, jobs.locked_job, jobs.status_of
 -- Moves: failed|cancelled|aborted -> todo
 -- Raises: OWN01, OWN03, OWS01 {"status"}, OWQ01 {"job_id"}
@@ -15,10 +15,16 @@ begin
         perform jobs.fail_with('OWS01', format('a job that has status %s cannot be retried', _job.status),
                                jsonb_build_object('status', jobs.status_of(_job.status, _job.gate)));
     end if;
+    -- The last run makes room for the next one; what ended without a run has none, or has it there already.
+    insert into jobs.attempt (job_id, claim_no, attempt, session_id, status, reason, started_at, finished_at, error)
+    select r.job_id, r.claim_no, r.attempt, r.session_id, r.status, r.reason, r.started_at, r.finished_at, r.error
+      from jobs.run as r where r.job_id = _job_id and r.claim_no = _job.claim_no
+        on conflict do nothing;
     begin
         update procrastinate_jobs as j
            set status = 'todo', gate = case when j.lock is null then 0 else 1 end, scheduled_at = null,
                worker_id = null, abort_requested = false, crashes = null,
+               finished_at = null, reason = null, error = null,
                max_attempts = case when j.max_attempts is not null then greatest(j.max_attempts, j.attempts + 1) end,
                expires_at = case when j.expires_at > clock_timestamp() then j.expires_at end
          where j.id = _job_id and j.status in ('failed', 'cancelled', 'aborted');

@@ -2,69 +2,57 @@
 -- Caller: internal
 -- Writes: jobs.late_results.job_id, .claim_no, .session_id, .login, .item
 -- Calls: jobs.fail_with, jobs.finish
--- Raises: OWV01 for a batch that is too large or no JSON array
+-- Raises: OWV01 for more than 1,000 items
 create or replace function jobs.settle(
-    _session bigint, _done text, out ids bigint[], out stale bigint[], out failed jsonb, out locks text[],
-    out handled boolean)
+    _session bigint, _ids bigint[], _claims integer[], _results text[], _failures text[],
+    out stale bigint[], out failed jsonb, out locks text[], out handled boolean)
     language plpgsql
     set search_path = pg_catalog, procrastinate, jobs, pg_temp
     set jit = off
 as $$
 declare
-    _items jsonb;
-    _item text;
-    _key text[];
+    _ended integer;
     _one record;
 begin
+    if cardinality(_ids) > 1000 then
+        perform jobs.fail_with('OWV01', 'at most 1,000 items', '{"field": "done", "message": "over 1,000 items"}');
+    end if;
     failed := '{}';
     begin
-        _items := _done::jsonb;
-        if jsonb_array_length(_items) > 1000 then
-            perform jobs.fail_with('OWV01', 'at most 1,000 items', '{"field": "done", "message": "over 1,000 items"}');
-        end if;
-        select f.ids, f.locks, f.handled into ids, locks, handled from jobs.finish(_session, _items) as f;
+        select f.ended, f.locks, f.handled into _ended, locks, handled
+          from jobs.finish(_session, _ids, _claims, _results, _failures) as f;
     exception
-        when sqlstate 'OWV01' or query_canceled or serialization_failure or deadlock_detected or lock_not_available then
+        when query_canceled or serialization_failure or deadlock_detected or lock_not_available then
             raise;
         when others then
-            ids := null;
+            -- Something in the batch is not acceptable (NUL, 1e999999, an unknown status …): each for itself.
+            _ended := 0; locks := '{}'; handled := false;
+            for _n in 1..cardinality(_ids) loop
+                begin
+                    _one := jobs.finish(_session, _ids[_n:_n], _claims[_n:_n], _results[_n:_n], _failures[_n:_n]);
+                exception
+                    when query_canceled or serialization_failure or deadlock_detected or lock_not_available then
+                        raise;
+                    when others then
+                        failed := failed || jsonb_build_object(_ids[_n], format('%s %s', sqlstate, left(sqlerrm, 200)));
+                        _one := jobs.finish(_session, _ids[_n:_n], _claims[_n:_n], null, array[jsonb_build_array(
+                            'failed', format('the database refused the result: %s (%s)', left(sqlerrm, 200), sqlstate),
+                            case sqlstate when '23514' then 'oversized' else 'not_json' end)::text]);
+                end;
+                _ended := _ended + _one.ended;
+                locks := locks || _one.locks;
+                handled := handled or _one.handled;
+            end loop;
     end;
-    if ids is null then
-        -- Something in the batch is not acceptable (NUL, 1e999999, an unknown status …): each for itself.
-        ids := '{}'; locks := '{}'; handled := false; _items := '[]';
-        for _item in select i::text from json_array_elements(_done::json) as i limit 1000 loop
-            -- By pattern: JSON's own operators fail on some of what may stand further on in the item.
-            _key := regexp_match(_item, '^\s*\[\s*([0-9]{1,18})\s*,\s*([0-9]{1,9})\s*,');
-            continue when _key is null;  -- not even an id and a claim: nobody's result
-            begin
-                select f.ids, f.locks, f.handled into _one from jobs.finish(_session, jsonb_build_array(_item::jsonb)) as f;
-            exception
-                when query_canceled or serialization_failure or deadlock_detected or lock_not_available then
-                    raise;
-                when others then
-                    failed := failed || jsonb_build_object(_key[1], format('%s %s', sqlstate, left(sqlerrm, 200)));
-                    select f.ids, f.locks, f.handled into _one
-                      from jobs.finish(_session, jsonb_build_array(jsonb_build_array(
-                               _key[1]::bigint, _key[2]::integer, 'failed', null,
-                               format('the database refused the result: %s (%s)', left(sqlerrm, 200), sqlstate),
-                               case sqlstate when '23514' then 'oversized' else 'not_json' end))) as f;
-            end;
-            _items := _items || jsonb_build_array(jsonb_build_array(_key[1]::bigint, _key[2]::integer));
-            ids := ids || _one.ids;
-            locks := locks || _one.locks;
-            handled := handled or _one.handled;
-        end loop;
-    end if;
-    if cardinality(ids) = jsonb_array_length(_items) then
+    if _ended = cardinality(_ids) then
         return;
     end if;
     -- What is recorded already for this claim is acknowledged again; anything else came too late and is kept as evidence.
     with late as (
-        select (i ->> 0)::bigint as id, (i ->> 1)::integer as claim_no, left(i::text, 8192) as item
-          from jsonb_array_elements(_items) as i
-         where not exists (select from jobs.attempt as a
-                            where a.job_id = (i ->> 0)::bigint and a.claim_no = (i ->> 1)::integer
-                              and a.session_id = _session)
+        select i.id, i.claim_no, left(jsonb_build_array(i.result, i.failure)::text, 8192) as item
+          from unnest(_ids, _claims, _results, _failures) as i(id, claim_no, result, failure)
+         where (select count(*) from jobs.run as r  -- never a join, which would read every run there is
+                 where r.job_id = i.id and r.claim_no = i.claim_no and r.session_id = _session) = 0
     ), kept as (
         insert into jobs.late_results (job_id, claim_no, session_id, login, item)
         select l.id, l.claim_no, _session, session_user, l.item from late as l limit 100

@@ -38,10 +38,9 @@ begin
                 raise;
             when others then
                 failed := failed || jsonb_build_object(_key[1], format('%s %s', sqlstate, left(sqlerrm, 200)));
-                select f.locks, f.handled into _one
-                  from jobs.finish(_session, jsonb_build_array(jsonb_build_array(
-                           _key[1]::bigint, _key[2]::integer, 'failed', null,
-                           format('the database refused the retry: %s (%s)', left(sqlerrm, 200), sqlstate), 'error'))) as f;
+                _one := jobs.finish(_session, array[_key[1]::bigint], array[_key[2]::integer], null,
+                    array[jsonb_build_array('failed', format('the database refused the retry: %s (%s)',
+                                                             left(sqlerrm, 200), sqlstate), 'error')::text]);
         end;
         locks := locks || _one.locks;
         handled := handled or _one.handled;

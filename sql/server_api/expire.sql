@@ -1,6 +1,6 @@
 -- server_api.expire: fails waiting jobs that were not started in time, at most 1,000 a call.
 -- Caller: onewriter_server
--- Writes: procrastinate.procrastinate_jobs.status, jobs.job_event.job_id, .type, jobs.outbox.job_id, .claim_no, .event, .at
+-- Writes: procrastinate.procrastinate_jobs.status, .reason, .finished_at, jobs.job_event.job_id, .type, jobs.outbox.job_id, .claim_no, .event, .at
 -- Calls: jobs.channels, jobs.unpark
 -- Moves: todo -> failed
 -- Raises: nothing
@@ -20,7 +20,7 @@ begin
          where j.status = 'todo' and j.expires_at is not null and j.expires_at <= _now
          order by j.expires_at limit 1000 for update skip locked
     ), expired as (
-        update procrastinate_jobs as j set status = 'failed'
+        update procrastinate_jobs as j set status = 'failed', reason = 'expired', finished_at = _now
          where j.id = any (array(select l.id from late as l)) and j.status = 'todo'
         returning j.id, j.lock, j.task_name, j.claim_no
     ), event as (

@@ -3,21 +3,11 @@ create view server_api.job as
 select j.id, j.task_name as task, j.queue_name as queue, j.priority, j.lock, j.queueing_lock, d.key, j.args,
        jobs.status_of(j.status, j.gate) as status, j.attempts, j.max_attempts, j.timeout,
        coalesce(j.scheduled_at, j.due_at) as run_at, j.created_at, j.started_at,
-       case when j.status not in ('todo', 'doing') then coalesce(a.finished_at, e.at) end as finished_at,
-       j.expires_at, j.abort_requested,
-       case when j.status = 'failed' then coalesce(case e.type when 'expired' then 'expired' end, a.reason::text) end
-           as reason,
-       case when j.status in ('failed', 'aborted') then a.error end as error,
-       j.crashes, case when j.status = 'doing' then s.name end as worker,
+       j.finished_at, j.expires_at, j.abort_requested,
+       case when j.status = 'failed' then j.reason::text end as reason, j.error, j.crashes, case when j.status = 'doing' then s.name end as worker,
        case when c.id is not null then jsonb_strip_nulls(jsonb_build_object(
            'kind', c.kind, 'actor', c.actor, 'request_id', c.request_id, 'ref', c.ref, 'reason', c.reason)) end as cause
   from procrastinate.procrastinate_jobs as j
   left join jobs.job_detail as d on d.job_id = j.id
   left join jobs.cause as c on c.id = j.cause_id
-  left join jobs.session as s on s.id = j.worker_id
-  left join jobs.attempt as a on a.job_id = j.id and a.claim_no = j.claim_no
-  left join lateral (select v.type, v.at from jobs.job_event as v
-                      where v.job_id = j.id and v.type in ('expired', 'cancelled')
-                        and j.status in ('failed', 'cancelled')
-                        and (a.finished_at is null or v.at > a.finished_at)
-                      order by v.id desc limit 1) as e on true;
+  left join jobs.session as s on s.id = j.worker_id;

@@ -12,7 +12,9 @@ declare
     _now constant timestamptz := clock_timestamp();
     _s jobs.session;
     _holder bigint;
-    _poison jsonb;
+    _ids bigint[];
+    _claims integer[];
+    _failures text[];
     _rest jsonb;
     _ended record;
     _back record;
@@ -36,18 +38,18 @@ begin
         delete from jobs.late_results as l where l.id <= (select max(n.id) - 10000 from jobs.late_results as n);
     end if;
 
-    select jsonb_agg(jsonb_build_array(j.id, j.claim_no, case when j.abort_requested then 'aborted' else 'failed' end,
-                                       null, 'its worker was lost', 'lost'))
-               filter (where j.abort_requested or coalesce(j.crashes, 0) + (j.started_at is not null)::integer >= 3),
-           jsonb_agg(jsonb_build_array(j.id, j.claim_no, null, 'its worker was lost'))
-               filter (where not j.abort_requested
-                         and coalesce(j.crashes, 0) + (j.started_at is not null)::integer < 3)
-      into _poison, _rest
-      from procrastinate_jobs as j where j.worker_id = _holder and j.status = 'doing';
-    select f.ids, f.locks into _ended from jobs.finish(_holder, coalesce(_poison, '[]')) as f;
-    select b.ids, b.queues, b.locks into _back from jobs.give_back(_holder, 'lost', coalesce(_rest, '[]')) as b;
+    select array_agg(j.id) filter (where k.over), array_agg(j.claim_no) filter (where k.over),
+           array_agg(jsonb_build_array(case when j.abort_requested then 'aborted' else 'failed' end,
+                                       'its worker was lost', 'lost')::text) filter (where k.over),
+           jsonb_agg(jsonb_build_array(j.id, j.claim_no, null, 'its worker was lost')) filter (where not k.over)
+      into _ids, _claims, _failures, _rest
+      from procrastinate_jobs as j cross join lateral
+           (select j.abort_requested or coalesce(j.crashes, 0) + (j.started_at is not null)::integer >= 3 as over) as k
+     where j.worker_id = _holder and j.status = 'doing';
+    _ended := jobs.finish(_holder, _ids, _claims, null, _failures);
+    _back := jobs.give_back(_holder, 'lost', coalesce(_rest, '[]'));
     return json_build_object(
-        'session', _holder, 'returned', cardinality(_back.ids), 'failed', cardinality(_ended.ids),
+        'session', _holder, 'returned', cardinality(_back.ids), 'failed', _ended.ended,
         'wake', case when _holder is null then '{}'
                      else array['ow_job', 'ow_out'] || jobs.channels(_back.queues || jobs.unpark(_ended.locks || _back.locks))
                 end,

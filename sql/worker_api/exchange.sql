@@ -4,8 +4,8 @@
 -- Calls: jobs.channels, jobs.claim, jobs.fail_with, jobs.give_back, jobs.held_session, jobs.next_due, jobs.settle, jobs.settle_retries, jobs.unpark
 -- Raises: OWV01 for a call that is too large; 22P02 for text that is no JSON
 create or replace function worker_api.exchange(
-    _session bigint, _secret text, _done text, _retry text, _release text, _notes text,
-    _want integer, _free integer, _alone boolean, _floor text) returns text
+    _session bigint, _secret text, _done bigint[], _claims integer[], _results text[], _failures text[],
+    _retry text, _release text, _notes text, _want integer, _free integer, _alone boolean, _floor text) returns text
     language plpgsql security definer
     set search_path = pg_catalog, procrastinate, jobs, pg_temp
     set enable_bitmapscan = off set jit = off
@@ -25,8 +25,8 @@ declare
     _abort json;
     _failed jsonb := '{}';
 begin
-    if coalesce(octet_length(_done), 0) + coalesce(octet_length(_retry), 0) + coalesce(octet_length(_release), 0)
-       + coalesce(octet_length(_notes), 0) > 8388608 then
+    if coalesce(pg_column_size(_results), 0) + coalesce(pg_column_size(_failures), 0) + coalesce(octet_length(_retry), 0)
+       + coalesce(octet_length(_release), 0) + coalesce(octet_length(_notes), 0) > 8388608 then
         perform jobs.fail_with('OWV01', 'an exchange carries at most 8 MB', '{"field": "done", "message": "over 8 MB"}');
     end if;
     _s := jobs.held_session(_session, _secret);
@@ -35,11 +35,9 @@ begin
     end if;
 
     if _done is not null then
-        _settled := jobs.settle(_session, _done);
-        _locks := _settled.locks;
-        if cardinality(_settled.ids) > 0 then
-            _wake := case when _settled.handled then array['ow_job', 'ow_out'] else array['ow_job'] end;
-        end if;
+        _settled := jobs.settle(_session, _done, _claims, _results, _failures);
+        _locks := coalesce(_settled.locks, '{}');
+        _wake := case when _settled.handled then array['ow_job', 'ow_out'] else array['ow_job'] end;
         if _settled.stale is not null then
             _extra := ',"stale":' || array_to_json(_settled.stale);
         end if;

@@ -50,8 +50,10 @@ async def test_whatever_is_asked_of_a_deleted_job_is_a_410(api: Api) -> None:
 async def test_a_pruned_job_is_a_410_too(api: Api) -> None:
     job_id = await finished(api)
     admin = api.db.connect("admin")
-    admin.execute("update procrastinate.procrastinate_jobs set created_at = now() - interval '8 days'")
-    admin.execute("update jobs.attempt set finished_at = now() - interval '8 days'")
+    admin.execute(
+        "update procrastinate.procrastinate_jobs"
+        " set created_at = now() - interval '8 days', finished_at = now() - interval '8 days'"
+    )
     api.db.connect("server").execute("select server_api.prune_jobs(0, 10, '7 days', null, null, null)")
     assert {(await api.get(f"/v1/jobs/{job_id}{path}")).status for path in GETS} == {410}
 
@@ -108,7 +110,7 @@ async def test_a_waiting_request_hears_of_a_deletion(api: Api) -> None:
     waiting = asyncio.create_task(api.get(f"/v1/jobs/{job_id}/result?wait=60"))
     await until(lambda: api.services.watch._count == 1)
     admin = api.db.connect("admin")
-    admin.execute("update procrastinate.procrastinate_jobs set status = 'succeeded'")
+    admin.execute("update procrastinate.procrastinate_jobs set status = 'succeeded', finished_at = now()")
     admin.execute("select jobs.erase(%s)", [[job_id]])
     await api.notify("ow_job")
     async with asyncio.timeout(10):  # far below the 15 s after which it would look by itself
@@ -120,7 +122,7 @@ async def test_a_stream_ends_when_its_job_is_deleted(api: Api) -> None:
     stream = asyncio.create_task(api.get(f"/v1/jobs/{job_id}/events"))
     await until(lambda: api.services.watch._count == 1)
     admin = api.db.connect("admin")
-    admin.execute("update procrastinate.procrastinate_jobs set status = 'succeeded'")
+    admin.execute("update procrastinate.procrastinate_jobs set status = 'succeeded', finished_at = now()")
     admin.execute("select jobs.erase(%s)", [[job_id]])
     await api.notify("ow_job")
     async with asyncio.timeout(10):

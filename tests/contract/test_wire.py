@@ -83,7 +83,7 @@ def test_a_claim_arrives_field_by_field(db: Database) -> None:
     ))  # fmt: skip
     session_ = Session(db)
     row = session_.connection.execute(
-        "select worker_api.exchange(%s, %s, null, null, null, null, 1, 1, true, null)",
+        "select worker_api.exchange(%s, %s, null, null, null, null, null, null, null, 1, 1, true, null)",
         [session_.id, session_.secret],
     ).fetchone()
     assert row is not None
@@ -111,8 +111,9 @@ def test_every_answer_decodes(db: Database, role: str) -> None:
     known = {field.encode_name for field in msgspec.structs.fields(answer.Answer)}
     for secret in (one.secret, "another"):
         row = one.connection.execute(
-            "select worker_api.exchange(%s, %s, %s, null, null, null, 5, 5, true, null)",
-            [one.id, secret, json.dumps([[1, 1, "succeeded", None, None, None]])],
+            "select worker_api.exchange(%s, %s, '{1}', '{1}',"
+            " null, null, null, null, null, 5, 5, true, null)",
+            [one.id, secret],
         ).fetchone()
         assert row is not None
         assert set(json.loads(row[0])) <= known

@@ -1,5 +1,6 @@
 """Exactly one result is accepted: from the holder of the current claim."""
 
+import json
 from typing import Any
 
 import pytest
@@ -147,7 +148,7 @@ def test_resume_waits_for_an_exchange_in_flight(db: Database) -> None:
     enqueue(server, job())
     flight = db.connect("worker", autocommit=False)
     flight.execute(
-        "select worker_api.exchange(%s, %s, null, null, null, null, 1, 1, true, null)",
+        "select worker_api.exchange(%s, %s, null, null, null, null, null, null, null, 1, 1, true, null)",
         [worker.id, worker.secret],
     )
     worker.connection.execute("set lock_timeout = '50ms'")
@@ -161,23 +162,20 @@ def test_resume_waits_for_an_exchange_in_flight(db: Database) -> None:
 @pytest.mark.parametrize(
     ("item", "reason", "text"),
     [
-        ('"a\\u0000b", null, null', "not_json", "22P05"),
-        ("1e999999, null, null", "not_json", "22003"),
-        ('"\\ud800", null, null', "not_json", "22P02"),
-        ('null, "a\\u0000b", "error"', "not_json", "22P05"),
-        ('null, null, "no such reason"', "not_json", "22P02"),
-        ('"' + "x" * 300_000 + '", null, null', "oversized", "23514"),
+        (['"a\\u0000b"', None], "not_json", "22P05"),
+        (["1e999999", None], "not_json", "22003"),
+        (['"\\ud800"', None], "not_json", "22P02"),
+        (["no JSON", None], "not_json", "22P02"),
+        ([None, '["failed", "a\\u0000b", "error"]'], "not_json", "22P05"),
+        ([None, '["failed", null, "no such reason"]'], "not_json", "22P02"),
+        (['"' + "x" * 300_000 + '"', None], "oversized", "23514"),
     ],
 )
-def test_one_bad_item_among_200_good(db: Database, item: str, reason: str, text: str) -> None:
+def test_one_bad_item_among_200_good(db: Database, item: list[str | None], reason: str, text: str) -> None:
     server, worker = db.connect("server"), Session(db)
     enqueue(server, *[job() for _ in range(201)])
     bad, *good = worker.claim(201)
-    items = [
-        f'[{bad["id"]}, 1, "succeeded", {item}]',
-        *[f'[{g["id"]}, 1, "succeeded", 1, null, null]' for g in good],
-    ]
-    answer = worker.exchange(done="[" + ",".join(items) + "]")
+    answer = worker.exchange(done=[[bad["id"], 1, *item], *[done(g, 1) for g in good]])
     assert list(answer["failed"]) == [str(bad["id"])] and text in answer["failed"][str(bad["id"])]
     counts = server.execute("select status, count(*) from server_api.job group by 1 order by 1").fetchall()
     assert counts == [("failed", 1), ("succeeded", 200)]
@@ -185,23 +183,36 @@ def test_one_bad_item_among_200_good(db: Database, item: str, reason: str, text:
     assert row is not None and row[0] == reason and text in row[1]
 
 
-@pytest.mark.parametrize("how", ["todo", "doing", "cancelled", "lost", "", None, 5])
-def test_settle_takes_only_the_three_ends(db: Database, how: Any) -> None:
+@pytest.mark.parametrize("how", ["todo", "doing", "succeeded", "cancelled", "lost", "", None, 5])
+def test_what_is_no_abort_is_a_failure(db: Database, how: Any) -> None:
     server, worker = db.connect("server"), Session(db)
     enqueue(server, job())
     (held,) = worker.claim()
-    worker.exchange(done=[[held["id"], held["claim_no"], how, None, None, None]])
+    worker.exchange(done=[[held["id"], held["claim_no"], None, json.dumps([how, None, None])]])
     assert server.execute("select status, attempts from server_api.job").fetchall() == [("failed", 1)]
 
 
 @pytest.mark.parametrize(
-    "batch", ["[[]]", '[["x", 1]]', "[[1]]", "[null]", "[1]", '[{"id": 1}]', "[[null, null, null]]"]
+    "ends",
+    [
+        ([None], [1], None, None),
+        ([], [], [], []),
+        ([0, -1], [1, 1], None, None),
+        ([7], [], None, None),
+        ([7], None, None, None),
+        ([7], [1, 2, 3], ["1", "2"], ["x"]),
+        ([[1, 2], [3, 4]], [[1, 2], [3, 4]], None, None),
+    ],
 )
-def test_items_without_an_id_are_nobodys_result(db: Database, batch: str) -> None:
+def test_items_without_an_id_are_nobodys_result(db: Database, ends: tuple[Any, ...]) -> None:
     server, worker = db.connect("server"), Session(db)
     enqueue(server, job())
     (held,) = worker.claim()
-    worker.exchange(done=batch)
+    worker.connection.execute(
+        "select worker_api.exchange(%s, %s, %s::bigint[], %s::integer[], %s::text[], %s::text[],"
+        " null, null, null, 0, 0, true, null)",
+        [worker.id, worker.secret, *ends],
+    )
     assert "stale" not in worker.exchange(done=[done(held)])
     assert status(server, held["id"]) == "succeeded"
 
@@ -209,9 +220,9 @@ def test_items_without_an_id_are_nobodys_result(db: Database, batch: str) -> Non
 def test_too_much_at_once_is_refused_whole(db: Database) -> None:
     worker = Session(db)
     with pytest.raises(Exception, match="1,000 items"):
-        worker.exchange(done=[[n, 1, "succeeded", None, None, None] for n in range(1001)])
+        worker.exchange(done=[[n, 1, None, None] for n in range(1001)])
     with pytest.raises(Exception, match="8 MB"):
-        worker.exchange(done=[[1, 1, "succeeded", "x" * 8_400_000, None, None]])
+        worker.exchange(done=[[1, 1, "x" * 8_400_000, None]])
 
 
 @pytest.mark.parametrize(

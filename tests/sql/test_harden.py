@@ -123,7 +123,8 @@ def test_a_job_goes_its_whole_way_afterwards(db: Database) -> None:
         (job,) = server.execute("select server_api.enqueue('echo')").fetchone()  # type: ignore[misc]
         (session,) = worker.execute("select worker_api.open(null, 'w')").fetchone()  # type: ignore[misc]
         answer = worker.execute(
-            "select worker_api.exchange(%s, %s, null, null, null, null, 1, 1, true, null)::json",
+            "select worker_api.exchange(%s, %s, null, null, null, null,"
+            " null, null, null, 1, 1, true, null)::json",
             [session["session"], session["secret"]],
         ).fetchone()
         assert answer is not None

@@ -51,7 +51,7 @@ def test_a_busy_session_is_not_swept_while_it_exchanges(db: Database) -> None:
     server, worker = db.connect("server"), Session(db)
     flight = db.connect("worker", autocommit=False)
     flight.execute(
-        "select worker_api.exchange(%s, %s, null, null, null, null, 0, 0, true, null)",
+        "select worker_api.exchange(%s, %s, null, null, null, null, null, null, null, 0, 0, true, null)",
         [worker.id, worker.secret],
     )
     expire_lease_blocked = db.connect("admin")
@@ -70,7 +70,7 @@ def test_a_backend_that_keeps_its_session_locked_past_the_lease_is_terminated(db
     expire_lease(db, worker)
     worker.connection.execute("begin")
     worker.connection.execute(
-        "select worker_api.exchange(%s, %s, null, null, null, null, 0, 0, true, null)",
+        "select worker_api.exchange(%s, %s, null, null, null, null, null, null, null, 0, 0, true, null)",
         [worker.id, worker.secret],
     )
     assert rescue(server)["session"] is None

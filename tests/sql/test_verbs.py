@@ -156,6 +156,7 @@ def test_a_dba_sees_no_argument_and_no_result(db: Database) -> None:
         "select args from procrastinate_jobs",
         "select * from procrastinate_jobs",
         "select * from jobs.attempt",
+        "select * from jobs.run",
     ):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             dba.execute(forbidden.encode())

@@ -57,11 +57,11 @@ class Session:
     ) -> dict[str, Any]:
         texts = [
             item if item is None or isinstance(item, str) else json.dumps(item)
-            for item in (done, retry, release, notes)
+            for item in (retry, release, notes)
         ]
         answer = self._call(
-            "select worker_api.exchange(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-            self.id, self.secret, *texts, want, want if free is None else free, alone,
+            "select worker_api.exchange(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            self.id, self.secret, *ends(done), *texts, want, want if free is None else free, alone,
             None if floor is None else json.dumps(floor),
         )  # fmt: skip
         columns = answer.pop("jobs", [])
@@ -88,9 +88,16 @@ class Session:
         return answer
 
 
+def ends(items: list[list[Any]] | None) -> list[list[Any] | None]:
+    """_done, _claims, _results, _failures of items as `done` makes them."""
+    return [None] * 4 if not items else [list(column) for column in zip(*items, strict=True)]
+
+
 def done(job: dict[str, Any], result: Any = None, how: str = "succeeded", **fields: Any) -> list[Any]:
     """An item of exchange's `done`."""
-    return [job["id"], job["claim_no"], how, result, fields.get("error"), fields.get("reason")]
+    failure = [how, fields.get("error"), fields.get("reason")]
+    return [job["id"], job["claim_no"], None if result is None else json.dumps(result),
+            None if how == "succeeded" else json.dumps(failure)]  # fmt: skip
 
 
 def retry(job: dict[str, Any], delay: float | None = None, error: str = "boom", **fields: Any) -> list[Any]:

@@ -114,10 +114,12 @@ def test_waiting_ends_with_the_job(cli: Cli, db: Database, published: None) -> N
     job = enqueue(db)
     with db.connect("worker") as worker:
         (session,) = worker.execute("select worker_api.open(null, 'w')").fetchone()  # type: ignore[misc]
-        call = "select worker_api.exchange(%s, %s, %s, null, null, null, %s, %s, true, null)::json"
+        call = (
+            "select worker_api.exchange(%s, %s, %s, %s, %s, null, null, null, null, 1, 1, true, null)::json"
+        )
         identity = [session["session"], session["secret"]]
-        worker.execute(call, [*identity, None, 1, 1])
-        worker.execute(call, [*identity, json.dumps([[job, 1, "succeeded", {"a": 1}, None, None]]), 0, 0])
+        worker.execute(call, [*identity, None, None, None])
+        worker.execute(call, [*identity, [job], [1], ['{"a": 1}']])
     code, out, _ = cli("jobs", "show", str(job), "--wait", "--json")
     assert code == 0
     assert json.loads(out)["attempt_list"][0]["result"] == {"a": 1}

@@ -30,13 +30,15 @@ async def ended(db: Database, count: int, age: timedelta = timedelta(days=8)) ->
     """That many jobs that succeeded so long ago; as superuser, since thousands of runs take a while."""
     admin = await db.aconnect("admin")
     await admin.execute(
-        "insert into procrastinate.procrastinate_jobs (queue_name, task_name, status, created_at)"
-        " select 'q', 'echo', 'succeeded', now() - %s from generate_series(1, %s)",
-        [age, count],
+        "insert into procrastinate.procrastinate_jobs"
+        " (queue_name, task_name, status, created_at, finished_at)"
+        " select 'q', 'echo', 'succeeded', now() - %(age)s, now() - %(age)s"
+        " from generate_series(1, %(count)s)",
+        {"age": age, "count": count},
     )
     await admin.execute(
         "insert into jobs.attempt (job_id, claim_no, attempt, status, finished_at)"
-        " select id, 0, 1, 'succeeded', created_at from procrastinate.procrastinate_jobs"
+        " select id, 0, 1, 'retried', created_at from procrastinate.procrastinate_jobs"
     )
     return admin
 

@@ -61,7 +61,7 @@ async def claimed(db: Database, lease: int = 300) -> psycopg.AsyncConnection[Any
     session = await value(worker, "select worker_api.open(null, 'w', %s)", lease)
     answer = await value(
         worker,
-        "select worker_api.exchange(%s, %s, null, null, null, null, 1, 1, true, null)",
+        "select worker_api.exchange(%s, %s, null, null, null, null, null, null, null, 1, 1, true, null)",
         session["session"],
         session["secret"],
     )

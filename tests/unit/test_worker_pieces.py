@@ -65,19 +65,19 @@ def test_error_texts() -> None:
 
 def test_a_batch_is_bounded() -> None:
     desk = Desk(1)
-    desk.done.extend((number, 1, "succeeded", None, None, None) for number in range(1500))
+    desk.done.extend((number, 1, None, None) for number in range(1500))
     assert len(Batch(desk)) == 1000
     assert len(Batch(desk)) == 500
-    big = msgspec.Raw(b'"' + b"x" * 250_000 + b'"')
-    desk.done.extend((number, 1, "succeeded", big, None, None) for number in range(60))
-    sizes = [sum(len(text) for text in Batch(desk).texts() if text) for _ in range(3)]
+    big = b'"' + b"x" * 250_000 + b'"'
+    desk.done.extend((number, 1, big, None) for number in range(60))
+    sizes = [sum(len(text) for text in Batch(desk).params() if text) for _ in range(3)]
     assert max(sizes) < 8 * 1024 * 1024
     assert not desk.done
     desk.retry.append((1, 1, None, "\x01" * 8000, None, None, None, "error"))
     desk.release.append((2, 1))
     batch = Batch(desk)
     assert batch.ids() == [1, 2]
-    assert batch.texts()[0] is None
+    assert batch.params()[0] is None
     desk.close()
 
 

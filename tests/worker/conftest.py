@@ -58,7 +58,7 @@ class Bench:
         return row
 
     def attempts(self, job_id: int) -> list[dict[str, Any]]:
-        query = "select * from jobs.attempt where job_id = %s order by claim_no"
+        query = "select * from jobs.run where job_id = %s order by claim_no"
         return self._admin.execute(query, (job_id,)).fetchall()
 
     def outcome(self, job_id: int) -> tuple[str, Any]:

@@ -35,7 +35,7 @@ def test_a_suspect_waits_for_running_jobs_and_runs_alone(bench: Bench) -> None:
     bench.drain("-c", "3")
     assert {bench.outcome(job) for job in [suspect, *others]} == {("succeeded", "rested")}
     overlaps = bench.sql(
-        """select count(*) as n from jobs.attempt s join jobs.attempt o on o.job_id <> s.job_id
+        """select count(*) as n from jobs.run s join jobs.run o on o.job_id <> s.job_id
             and o.started_at < s.finished_at and s.started_at < o.finished_at where s.job_id = %s""",
         suspect,
     )
@@ -137,7 +137,7 @@ def test_prefetched_jobs_are_not_held_back_by_a_long_one(bench: Bench) -> None:
         bench.sql(f'notify "{channel}"')
     assert bench.ended(long)["status"] == "aborted"
     assert first.stop() == second.stop() == 0
-    assert bench.sql("select count(*) as n, count(distinct job_id) as d from jobs.attempt") == [
+    assert bench.sql("select count(*) as n, count(distinct job_id) as d from jobs.run") == [
         {"n": 951, "d": 951}
     ]
 
