@@ -1,7 +1,7 @@
 """Every error onewriter raises on purpose, and the one table that says what each means outside.
 
 OnewriterError
- +- NotFound          JobNotFound, RouteNotFound
+ +- NotFound          JobNotFound, JobGone, RouteNotFound
  +- Conflict          StateConflict, QueueingLockTaken, NameTaken
  +- Invalid           InvalidArguments, UnknownTask, InvalidCursor, IdempotencyKeyReused, BodyTooLarge
  +- Malformed  Unauthenticated  MissingScope  NotAllowed  MethodNotAllowed
@@ -110,6 +110,15 @@ class JobNotFound(NotFound):
         "No job has this id, or this key may not see its queue or task.",
         "Check the id; `GET /v1/jobs` lists the jobs this key may see.",
         ("OWN01",),
+    )  # fmt: skip
+
+
+class JobGone(NotFound):
+    problem = Problem(
+        "job-gone", 410, "The job is gone",
+        "Its id was given out once and no job has it: it was deleted, by somebody or at its age.",
+        "Keep what you need of a result elsewhere; ONEWRITER_PRUNE_…_AFTER says how long jobs stay.",
+        ("OWN03",),
     )  # fmt: skip
 
 

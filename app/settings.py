@@ -1,18 +1,49 @@
 """Every setting, read once per process: flags > ONEWRITER_* > ONEWRITER_*_FILE > .env > default."""
 
 import os
+import re
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 PREFIX = "ONEWRITER_"
 FILE_SUFFIX = "_FILE"
 HIDDEN = "********"
+NEVER = "never"
+UNITS = {"d": 86_400, "h": 3600, "m": 60, "s": 1}
+_AGE = re.compile(r"(\d{1,10})\s*([dhms]?)")
+
+
+def read_age(value: Any) -> timedelta | None:
+    """`7d`, `12h`, `90m`, `3600s` or seconds; `never` and 0 are None: kept for ever. Raises ValueError."""
+    if value is None or isinstance(value, timedelta):
+        return value
+    text = str(value).strip().lower()
+    match = _AGE.fullmatch(text)
+    if text != NEVER and match is None:
+        raise ValueError("say it as 7d, 12h, 90m or 3600s, or never")
+    seconds = int(match[1]) * UNITS[match[2] or "s"] if match else 0
+    if seconds > 36_500 * UNITS["d"]:
+        raise ValueError("at most 36500d, or never")
+    return timedelta(seconds=seconds) if seconds else None
+
+
+def show_age(age: timedelta | None) -> str:
+    """In the largest unit that it is a whole number of."""
+    if age is None:
+        return NEVER
+    seconds = round(age.total_seconds())
+    unit = next(unit for unit, size in UNITS.items() if seconds % size == 0)
+    return f"{seconds // UNITS[unit]}{unit}"
+
+
+Age = Annotated[timedelta | None, BeforeValidator(read_age), PlainSerializer(show_age)]
 
 
 class FileSource(PydanticBaseSettingsSource):
@@ -52,6 +83,12 @@ class Settings(BaseSettings):
     enqueue_backlog: int = Field(default=10_000, ge=1, description="waiting enqueues before 503")
     shutdown_grace: float = Field(default=10.0, ge=0, le=300, description="stopping API waits for requests")
 
+    prune_succeeded_after: Age = Field(default=timedelta(days=7), description="scheduler: age of a job's end")
+    prune_failed_after: Age = Field(default=timedelta(days=30), description="scheduler: as above")
+    prune_cancelled_after: Age = Field(default=timedelta(days=30), description="scheduler: as above")
+    prune_aborted_after: Age = Field(default=timedelta(days=30), description="scheduler: as above")
+    prune_audit_after: Age = Field(default=timedelta(days=365), description="scheduler: age of a line")
+
     # The worker reads these itself (it imports nothing of the app); here for `config show`.
     tasks: str = Field(default="", description="worker: dotted paths of task modules, comma-separated")
     lease: int = Field(default=15, ge=5, le=300, description="worker: seconds until rescue")
@@ -71,6 +108,18 @@ class Settings(BaseSettings):
             _parse_dsn(value)
         return value
 
+    @field_validator(
+        "prune_succeeded_after", "prune_failed_after", "prune_cancelled_after", "prune_aborted_after"
+    )
+    @classmethod
+    def _leaves_time_to_look(cls, value: timedelta | None) -> timedelta | None:
+        return _at_least(value, timedelta(minutes=1))
+
+    @field_validator("prune_audit_after")
+    @classmethod
+    def _leaves_evidence(cls, value: timedelta | None) -> timedelta | None:
+        return _at_least(value, timedelta(days=30))
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -87,6 +136,12 @@ class Settings(BaseSettings):
         values = self.model_dump()
         shown = {name: _hide(value) if _is_dsn(name) else value for name, value in values.items()}
         return {PREFIX + name.upper(): value for name, value in shown.items()}
+
+
+def _at_least(value: timedelta | None, least: timedelta) -> timedelta | None:
+    if value is not None and value < least:
+        raise ValueError(f"at least {show_age(least)}, or never")
+    return value
 
 
 def _is_dsn(name: str) -> bool:

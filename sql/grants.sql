@@ -22,6 +22,8 @@ grant execute on function server_api.enqueue_batch      to onewriter_server;
 grant execute on function server_api.cancel             to onewriter_server;
 grant execute on function server_api.retry              to onewriter_server;
 grant execute on function server_api.run_now            to onewriter_server;
+grant execute on function server_api.remove             to onewriter_server;
+grant execute on function server_api.is_gone            to onewriter_server;
 grant execute on function server_api.pause_queue        to onewriter_server;
 grant execute on function server_api.resume_queue       to onewriter_server;
 grant execute on function server_api.publish_tasks      to onewriter_server;
@@ -32,6 +34,8 @@ grant execute on function server_api.elect              to onewriter_server;
 grant execute on function server_api.rescue             to onewriter_server;
 grant execute on function server_api.expire             to onewriter_server;
 grant execute on function server_api.forget_idempotency to onewriter_server;
+grant execute on function server_api.prune_jobs         to onewriter_server;
+grant execute on function server_api.prune_audit        to onewriter_server;
 grant select  on server_api.job        to onewriter_server;
 grant select  on server_api.attempt    to onewriter_server;
 grant select  on server_api.event      to onewriter_server;
@@ -50,6 +54,7 @@ grant execute on function procrastinate.procrastinate_defer_jobs_v1 to onewriter
 grant execute on function operator_api.cancel  to onewriter_dba;
 grant execute on function operator_api.retry   to onewriter_dba;
 grant execute on function operator_api.run_now to onewriter_dba;
+grant execute on function operator_api.remove  to onewriter_dba;
 grant execute on function operator_api.pause   to onewriter_dba;
 grant execute on function operator_api.resume  to onewriter_dba;
 -- A view's functions run with the rights of who reads it: these two compute and read no table.
@@ -62,6 +67,9 @@ grant select on inspect.attempts     to onewriter_dba, onewriter_server;
 grant select on inspect.late_results to onewriter_dba, onewriter_server;
 grant select on inspect.audit        to onewriter_dba, onewriter_server;
 grant select on inspect.writers      to onewriter_dba, onewriter_server;
+grant select on inspect.tables       to onewriter_dba, onewriter_server;
+grant select on inspect.snapshots    to onewriter_dba, onewriter_server;
+grant execute on function inspect.open_snapshots to onewriter_dba, onewriter_server;
 grant select on procrastinate.procrastinate_events, procrastinate.procrastinate_workers to onewriter_dba;
 grant select (id, queue_name, task_name, priority, lock, queueing_lock, status, scheduled_at, attempts, abort_requested,
               worker_id, created_at, started_at, due_at, expires_at, cause_id, claim_no, max_attempts, timeout, gate, crashes)

@@ -1,4 +1,4 @@
-"""`onewriter jobs ls|show|cancel|retry|run-now`."""
+"""`onewriter jobs ls|show|cancel|retry|run-now|rm`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.cli.connection import Connection, actor, as_server, notify, run_command
 from app.cli.output import json_option, show_fields, show_json, show_rows
 from app.commands import operate
 from app.commands.operate import Operated
-from app.errors import JobNotFound
+from app.errors import JobGone, JobNotFound, NotFound
 
 STATUSES = ("scheduled", "waiting", "ready", "running", "succeeded", "failed", "cancelled", "aborted")
 FINISHED = frozenset({"succeeded", "failed", "cancelled", "aborted"})
@@ -23,7 +23,7 @@ wait_option = click.option("--wait", is_flag=True, help="Wait for the end: exit 
 
 @click.group
 def jobs() -> None:
-    """Jobs: look at them, cancel, retry, run now."""
+    """Jobs: look at them, cancel, retry, run now, delete."""
 
 
 @jobs.command
@@ -110,6 +110,16 @@ def run_now(ctx: click.Context, job_id: int, reason: str, wait: bool, as_json: b
     _finish(ctx, _signalled(done), wait=wait, as_json=as_json)
 
 
+@jobs.command
+@click.argument("job_id", type=int)
+@click.option("--reason", help="Why; stands in the audit.")
+@json_option
+def rm(job_id: int, reason: str | None, as_json: bool) -> None:
+    """Delete a finished job with its attempts and events, for good."""
+    done = run_command(lambda conn: operate.remove(conn, job_id=job_id, actor=actor(), reason=reason))
+    _report(_signalled(done), as_json=as_json)
+
+
 def _signalled(done: Operated) -> dict[str, Any]:
     """What the verb answered, once the workers are signalled."""
     with as_server() as conn:
@@ -142,8 +152,15 @@ def _exit_with(ctx: click.Context, job: dict[str, Any], *, wait: bool) -> None:
 def _job(conn: Connection, job_id: int) -> dict[str, Any]:
     row = conn.execute("select * from server_api.job where id = %s", [job_id]).fetchone()
     if row is None:
-        raise JobNotFound(f"there is no job {job_id}")
+        raise _missing(conn, job_id)
     return row
+
+
+def _missing(conn: Connection, job_id: int) -> NotFound:
+    row = conn.execute("select server_api.is_gone(%s) as gone", [job_id]).fetchone()
+    if row and row["gone"]:
+        return JobGone(f"the job {job_id} is gone: deleted, or pruned at its age")
+    return JobNotFound(f"there is no job {job_id}")
 
 
 def _wait_for_end(conn: Connection, job_id: int) -> dict[str, Any]:

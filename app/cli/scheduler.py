@@ -13,6 +13,9 @@ from app.settings import Settings
 
 @click.command
 def scheduler() -> None:
-    """Run the loops that rescue lost work and expire late jobs. Of several processes one leads."""
+    """Run the loops that rescue lost work, expire late jobs and prune old ones.
+
+    Of several processes one leads.
+    """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     asyncio.run(run(Settings()))

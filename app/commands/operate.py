@@ -1,4 +1,4 @@
-"""Verbs on one job: cancel, retry, run-now. Each is one call of the SQL function that decides."""
+"""Verbs on one job: cancel, retry, run-now, remove. Each is one call of the SQL function that decides."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -19,22 +19,29 @@ class Operated:
 
 
 async def cancel(conn: Connection, *, job_id: int, actor: str, reason: str | None) -> Operated:
-    """Waiting: cancelled now. Running: an abort is asked. Raises OWN01, OWS01."""
+    """Waiting: cancelled now. Running: an abort is asked. Raises OWN01, OWN03, OWS01."""
     return await _operate(conn, "select server_api.cancel(%s, %s, %s)", job_id, actor, reason)
 
 
 async def retry(conn: Connection, *, job_id: int, actor: str, reason: str | None) -> Operated:
-    """One more run of a job that failed, was cancelled or aborted; same id. Raises OWN01, OWS01, OWQ01."""
+    """One more run of a job that did not succeed; same id. Raises OWN01, OWN03, OWS01, OWQ01."""
     return await _operate(conn, "select server_api.retry(%s, %s, %s)", job_id, actor, reason)
 
 
 async def run_now(
     conn: Connection, *, job_id: int, actor: str, reason: str, request_id: str | None = None
 ) -> Operated:
-    """Scheduled: due now. Finished: a new job whose cause is the old one. Audited. Raises OWN01, OWS01."""
+    """Scheduled: due now. Finished: a new job, caused by the old one. Audited. Raises OWN01, OWN03, OWS01."""
     return await _operate(
         conn, "select server_api.run_now(%s, %s, %s, %s)", job_id, actor, reason, request_id
     )
+
+
+async def remove(
+    conn: Connection, *, job_id: int, actor: str, reason: str | None, request_id: str | None = None
+) -> Operated:
+    """A finished job is deleted with its attempts and events. Audited. Raises OWN01, OWN03, OWS01."""
+    return await _operate(conn, "select server_api.remove(%s, %s, %s, %s)", job_id, actor, reason, request_id)
 
 
 async def _operate(conn: Connection, statement: str, job_id: int, *rest: str | None) -> Operated:

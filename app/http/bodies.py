@@ -64,6 +64,12 @@ class MandatoryWhy(Struct, forbid_unknown_fields=True):
     reason: Reason
 
 
+class WhyQuery(Struct, forbid_unknown_fields=True):
+    """The query of DELETE /v1/jobs/{id}."""
+
+    reason: Reason | None = None
+
+
 class ListJobs(Struct, forbid_unknown_fields=True):
     """The query of GET /v1/jobs."""
 

@@ -44,6 +44,10 @@ class Key:
         if not self.has(scope):
             raise MissingScope(f"this needs the scope {scope}", facts={"scope": scope})
 
+    @property
+    def sees_all(self) -> bool:
+        return self.queues is None and self.tasks is None
+
     def sees_task(self, task: str) -> bool:
         return self.tasks is None or self.tasks.match(task)
 

@@ -1,14 +1,14 @@
-"""POST …/cancel, …/retry, …/run-now."""
+"""POST …/cancel, …/retry, …/run-now; DELETE of a finished job."""
 
 import msgspec
 from aiohttp import web
 
 from app.commands import operate
-from app.http.bodies import JobStatus, MandatoryWhy, Why
+from app.http.bodies import JobStatus, MandatoryWhy, Why, WhyQuery
 from app.http.content import decode
 from app.http.reading import visible_job
 from app.http.registry import Call
-from app.http.requests import job_id_of, job_url, json_response, read_body, read_optional
+from app.http.requests import job_id_of, job_url, json_response, read_body, read_optional, read_query
 
 _WHY = msgspec.json.Decoder(Why)
 _MANDATORY_WHY = msgspec.json.Decoder(MandatoryWhy)
@@ -39,6 +39,17 @@ async def run_now(call: Call) -> web.Response:
             conn, job_id=job.id, actor=call.key.name, reason=why.reason, request_id=call.request_id
         )
     return _accepted(call, done, JobStatus(done.job_id, "ready"), status=201 if done.created else 202)
+
+
+async def remove(call: Call) -> web.Response:
+    reason = read_query(call.request, WhyQuery).reason
+    job = await visible_job(call, job_id_of(call.request))
+    async with call.services.connection() as conn:
+        done = await operate.remove(
+            conn, job_id=job.id, actor=call.key.name, reason=reason, request_id=call.request_id
+        )
+    call.services.notifier.notify(done.wake)
+    return web.Response(status=204)
 
 
 def _accepted(call: Call, done: operate.Operated, body: JobStatus, *, status: int = 202) -> web.Response:

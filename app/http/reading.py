@@ -1,9 +1,12 @@
 """GET /v1/jobs, /v1/jobs/{id}, /attempts, and the catalogue."""
 
+from typing import NoReturn
+
 import msgspec
 from aiohttp import web
 
-from app.errors import FieldError, Invalid, JobNotFound, NotFound
+from app.database.pool import Connection
+from app.errors import FieldError, Invalid, JobGone, JobNotFound, NotFound
 from app.http.bodies import Attempts, JobPage, ListJobs, Tasks
 from app.http.catalogue import Catalogue
 from app.http.cursors import make_cursor, read_cursor
@@ -11,16 +14,25 @@ from app.http.keyring import Key
 from app.http.registry import Call
 from app.http.requests import job_id_of, json_response, read_query
 from app.queries.attempts import list_attempts
-from app.queries.jobs import Job, JobFilter, get_job, list_jobs
+from app.queries.jobs import Job, JobFilter, get_job, is_gone, list_jobs
 
 
 async def visible_job(call: Call, job_id: int) -> Job:
-    """Raises JobNotFound, also for a job that the key may not see."""
+    """Raises JobNotFound, also for a job that the key may not see, and JobGone."""
     async with call.services.connection() as conn:
         job = await get_job(conn, job_id=job_id)
-    if job is None or not call.key.sees(job.queue, job.task):
+        if job is None:
+            await refuse_missing(conn, call.key, job_id)
+    if not call.key.sees(job.queue, job.task):
         raise JobNotFound(f"no job has the id {job_id}")
     return job
+
+
+async def refuse_missing(conn: Connection, key: Key, job_id: int) -> NoReturn:
+    """Raises JobGone where an id was given out; nothing tells a limited key whether it could see that job."""
+    if key.sees_all and await is_gone(conn, job_id=job_id):
+        raise JobGone(f"the job {job_id} is gone")
+    raise JobNotFound(f"no job has the id {job_id}")
 
 
 async def list_(call: Call) -> web.Response:

@@ -5,7 +5,7 @@ import asyncio
 from aiohttp import web
 
 from app.http.bodies import JobStatus, Result, Wait
-from app.http.reading import visible_job
+from app.http.reading import refuse_missing, visible_job
 from app.http.registry import Call
 from app.http.requests import job_id_of, job_url, json_response, read_query
 from app.queries.attempts import last_attempt
@@ -49,6 +49,8 @@ async def wait_for(event: asyncio.Event, seconds: float) -> None:
 async def _final(call: Call, job: Job) -> web.Response:
     async with call.services.connection() as conn:
         attempt = await last_attempt(conn, job_id=job.id)
+        if attempt is None and job.attempts:
+            await refuse_missing(conn, call.key, job.id)  # deleted since the job was read
     succeeded = attempt is not None and job.status == "succeeded"
     return json_response(
         Result(

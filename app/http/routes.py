@@ -4,6 +4,7 @@ from app.errors import (
     IdempotencyKeyReused,
     InvalidArguments,
     InvalidCursor,
+    JobGone,
     JobNotFound,
     NotAllowed,
     NotFound,
@@ -20,6 +21,7 @@ from app.queries.tasks import Task
 
 READ, WRITE, OPERATE, ADMIN = "jobs:read", "jobs:write", "jobs:operate", "admin"
 ENQUEUE_ERRORS = (NotAllowed, UnknownTask, InvalidArguments, QueueingLockTaken, IdempotencyKeyReused)
+MISSING = (JobNotFound, JobGone)
 LOCATED = ("Location",)
 
 JOBS = (
@@ -46,25 +48,25 @@ JOBS = (
     Route(
         method="GET", path="/v1/jobs/{job_id}", handler=reading.show, summary="Show a job",
         scope=READ, answers=[Answer(status=200, says="the job", body=Job)],
-        errors=[JobNotFound],
+        errors=MISSING,
     ),
     Route(
         method="GET", path="/v1/jobs/{job_id}/attempts", handler=reading.attempts,
         summary="The runs that ended", scope=READ,
         answers=[Answer(status=200, says="attempts", body=bodies.Attempts)],
-        errors=[JobNotFound],
+        errors=MISSING,
     ),
     Route(
         method="GET", path="/v1/jobs/{job_id}/result", handler=results.result,
         summary="How the job ended; waits up to 60 s for it",
-        scope=READ, query=bodies.Wait, errors=[JobNotFound],
+        scope=READ, query=bodies.Wait, errors=MISSING,
         answers=[Answer(status=200, says="it ended", body=bodies.Result),
                  Answer(status=202, says="it has not ended yet", body=bodies.JobStatus, headers=LOCATED)],
     ),
     Route(
         method="GET", path="/v1/jobs/{job_id}/events", handler=streaming.events,
         summary="Changes of the job's state as server-sent events; ends when the job is final",
-        scope=READ, headers=("Last-Event-ID",), errors=[JobNotFound],
+        scope=READ, headers=("Last-Event-ID",), errors=MISSING,
         answers=[Answer(status=200, says="the stream", media="text/event-stream"),
                  Answer(status=204, says="the job is final and every event was seen")],
     ),
@@ -76,14 +78,14 @@ VERBS = (
         summary="Cancel a waiting job, ask a running one to abort",
         scope=OPERATE, body=bodies.Why, body_optional=True,
         answers=[Answer(status=202, says="cancelled or asked", body=bodies.JobStatus, headers=LOCATED)],
-        errors=[JobNotFound, StateConflict],
+        errors=[*MISSING, StateConflict],
     ),
     Route(
         method="POST", path="/v1/jobs/{job_id}/retry", handler=operating.retry,
         summary="One more run of a job that failed, was cancelled or aborted",
         scope=OPERATE, body=bodies.Why, body_optional=True,
         answers=[Answer(status=202, says="it waits again", body=bodies.JobStatus, headers=LOCATED)],
-        errors=[JobNotFound, StateConflict, QueueingLockTaken],
+        errors=[*MISSING, StateConflict, QueueingLockTaken],
     ),
     Route(
         method="POST", path="/v1/jobs/{job_id}/run-now", handler=operating.run_now,
@@ -91,7 +93,14 @@ VERBS = (
         scope=ADMIN, body=bodies.MandatoryWhy,
         answers=[Answer(status=201, says="a new job", body=bodies.JobStatus, headers=LOCATED),
                  Answer(status=202, says="due now", body=bodies.JobStatus, headers=LOCATED)],
-        errors=[JobNotFound, StateConflict, QueueingLockTaken],
+        errors=[*MISSING, StateConflict, QueueingLockTaken],
+    ),
+    Route(
+        method="DELETE", path="/v1/jobs/{job_id}", handler=operating.remove,
+        summary="Delete a finished job with its attempts and events, for good",
+        scope=OPERATE, query=bodies.WhyQuery,
+        answers=[Answer(status=204, says="deleted")],
+        errors=[*MISSING, StateConflict],
     ),
 )  # fmt: skip
 

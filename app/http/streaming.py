@@ -8,8 +8,8 @@ import psycopg
 from aiohttp import hdrs, web
 from aiohttp_sse import EventSourceResponse
 
-from app.errors import JobNotFound, OnewriterError
-from app.http.reading import visible_job
+from app.errors import OnewriterError
+from app.http.reading import refuse_missing, visible_job
 from app.http.registry import REQUEST_ID, Call
 from app.http.requests import job_id_of
 from app.http.results import RELOOK, wait_for
@@ -56,7 +56,7 @@ async def _look(call: Call, job_id: int) -> tuple[bool, list[Event]]:
     async with call.services.connection() as conn:
         states = await get_states(conn, job_ids=[job_id])
         if not states:
-            raise JobNotFound
+            await refuse_missing(conn, call.key, job_id)
         return states[0].status in FINAL, await list_events(conn, job_id=job_id)
 
 

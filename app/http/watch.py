@@ -73,9 +73,16 @@ class JobWatch:
                 event.set()
 
     async def look(self) -> None:
-        """Reads the state of every watched job once and wakes whoever's changed."""
-        for state in await self._read_states(list(self._watchers)):
-            if self._seen.get(state.id) != state and state.id in self._watchers:
-                self._seen[state.id] = state
-                for event in self._watchers[state.id]:
-                    event.set()
+        """Reads the state of every watched job once and wakes whoever's changed, or is gone."""
+        watched = list(self._watchers)
+        states = {state.id: state for state in await self._read_states(watched)}
+        for job_id in watched:
+            state = states.get(job_id)
+            if job_id in self._watchers and (state is None or self._seen.get(job_id) != state):
+                self._see(job_id, state)
+
+    def _see(self, job_id: int, state: State | None) -> None:
+        if state is not None:
+            self._seen[job_id] = state
+        for event in self._watchers[job_id]:
+            event.set()

@@ -107,3 +107,9 @@ async def get_states(conn: Connection, *, job_ids: Sequence[int]) -> list[State]
     statement = "select id, status, attempts, abort_requested from server_api.job where id = any (%s)"
     async with conn.cursor(row_factory=class_row(State)) as cursor:
         return await (await cursor.execute(statement, (list(job_ids),))).fetchall()
+
+
+async def is_gone(conn: Connection, *, job_id: int) -> bool:
+    """Whether the id was given out once and no job has it any more."""
+    row = await (await conn.execute("select server_api.is_gone(%s)", (job_id,))).fetchone()
+    return bool(row and row[0])

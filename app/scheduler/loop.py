@@ -23,11 +23,15 @@ RunOnce = Callable[[Connection], Awaitable[float | None]]
 
 @dataclass
 class Loop:
-    """`run_once` answers the seconds until there is something to do, or None; `longest` bounds the sleep."""
+    """`run_once` answers the seconds until there is something to do, or None; `longest` bounds the sleep.
+
+    `signalled`: whether a NOTIFY ends it before that.
+    """
 
     name: str
     run_once: RunOnce
     longest: float
+    signalled: bool = True
     wake: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self, leadership: Leadership) -> None:

@@ -7,9 +7,10 @@ import logging
 import signal
 
 from app.database.listener import Listener
-from app.scheduler import expiry, forgetting, rescue
+from app.scheduler import expiry, rescue, retention
 from app.scheduler.election import Leadership
 from app.scheduler.loop import Loop
+from app.scheduler.retention import Ages, Retention
 from app.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -17,11 +18,11 @@ log = logging.getLogger(__name__)
 CHANNEL = "ow_sched"
 
 
-def make_loops() -> list[Loop]:
+def make_loops(ages: Ages) -> list[Loop]:
     return [
         Loop("rescue", rescue.run_once, rescue.LONGEST),
         Loop("expiry", expiry.run_once, expiry.LONGEST),
-        Loop("forgetting", forgetting.run_once, forgetting.LONGEST),
+        Loop("retention", Retention(ages).run_once, retention.LONGEST, signalled=False),
     ]
 
 
@@ -30,15 +31,17 @@ async def run(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await run_until(stop, settings.database_url)
+    await run_until(stop, settings)
 
 
-async def run_until(stop: asyncio.Event, dsn: str) -> None:
-    leadership, loops = Leadership(dsn), make_loops()
+async def run_until(stop: asyncio.Event, settings: Settings) -> None:
+    dsn = settings.database_url
+    leadership, loops = Leadership(dsn), make_loops(Ages.of(settings))
 
     def wake() -> None:
         for loop in loops:
-            loop.wake.set()
+            if loop.signalled:
+                loop.wake.set()
 
     async with Listener(
         dsn, {CHANNEL: wake}, on_reconnect=wake, application_name="onewriter scheduler listen"

@@ -10,9 +10,9 @@ from psycopg import sql
 from app.database.pool import Connection
 
 
-async def call(conn: Connection, query: str) -> Any:
+async def call(conn: Connection, query: str, *params: Any) -> Any:
     """The single value that a function answers. The connection is in autocommit: it's committed then."""
-    cursor = await conn.execute(query.encode())
+    cursor = await conn.execute(query.encode(), params)
     row = await cursor.fetchone()
     assert row is not None
     return row[0]

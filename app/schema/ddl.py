@@ -11,7 +11,7 @@ from psycopg import sql
 
 from app.schema.migrate import alembic_config
 from app.schema.paths import SQL
-from app.schema.roles import BUNDLES, OWNER, SCHEMAS, role_name, with_prefix
+from app.schema.roles import BUNDLES, OWNER, PREDEFINED, SCHEMAS, role_name, with_prefix
 from app.schema.sqlfiles import in_view_order, read_contract, read_grants
 
 _DROP_UNKNOWN = """
@@ -37,7 +37,7 @@ def script(role_prefix: str = "onewriter", folder: Path = SQL) -> str:
 def _roles() -> Iterator[str]:
     owner = role_name(OWNER, "onewriter")
     yield from (f"create role {role_name(bundle, 'onewriter')} nologin;" for bundle in BUNDLES)
-    yield f"grant pg_signal_backend to {owner};"
+    yield f"grant {', '.join(PREDEFINED)} to {owner};"
     for schema, comment in SCHEMAS.items():
         yield f"create schema {schema} authorization {owner};"
         yield f"comment on schema {schema} is {sql.Literal(comment).as_string(None)};"

@@ -14,7 +14,7 @@ from psycopg import Connection
 from app.schema import harden
 from app.schema.grants import live_grants, read_page
 from app.schema.migrate import alembic_config, become_owner
-from app.schema.roles import OWNER, SCHEMAS, role_name, with_prefix
+from app.schema.roles import OWNER, PREDEFINED, SCHEMAS, role_name, with_prefix
 from app.schema.sqlfiles import SqlFile, read_contract, read_grants
 
 MIGRATE = "onewriter migrate"
@@ -152,11 +152,11 @@ def orphaned_jobs(conn: Connection[Any], _prefix: str) -> Iterator[Finding]:
         yield Finding(f"{count} running jobs have no live worker", "onewriter scheduler   # is it running?")
 
 
-def rescue_can_end_backends(conn: Connection[Any], prefix: str) -> Iterator[Finding]:
+def owner_lacks(conn: Connection[Any], prefix: str) -> Iterator[Finding]:
     owner = role_name(OWNER, prefix)
-    if _column(conn, f"select pg_has_role('{owner}', 'pg_signal_backend', 'usage')") == [False]:
-        problem = "rescue can't end a worker's backend that stopped reading"
-        yield Finding(problem, f"grant pg_signal_backend to {owner};")
+    for right, problem in PREDEFINED.items():
+        if _column(conn, f"select pg_has_role('{owner}', '{right}', 'usage')") == [False]:
+            yield Finding(problem, f"grant {right} to {owner};")
 
 
 def hardened(conn: Connection[Any], prefix: str) -> Iterator[Finding]:
@@ -200,7 +200,7 @@ CHECKS: tuple[Callable[[Connection[Any], str], Iterator[Finding]], ...] = (
     owned_by_us,
     writing_logins,
     writing_workers,
-    rescue_can_end_backends,
+    owner_lacks,
     orphaned_jobs,
     hardened,
     other_databases,

@@ -28,6 +28,11 @@ SCHEMAS = {
     "inspect": "questions for a person in psql, arguments masked",
 }
 OWNER = "api"
+# What the owner is given of PostgreSQL's own roles, and what is missing without it.
+PREDEFINED = {
+    "pg_signal_backend": "rescue can't end a worker's backend that stopped reading",
+    "pg_read_all_stats": "inspect.snapshots can't tell how old other logins' transactions are",
+}
 
 _ROLE_NAME = re.compile(rf"\bonewriter_({'|'.join(BUNDLES)})\b")
 # Roles are shared by the cluster: two databases migrating at once meet in these.
@@ -54,7 +59,7 @@ def ensure_roles(conn: Connection[Any], prefix: str) -> None:
             note = sql.SQL("comment on role {} is {}").format(sql.Identifier(name), sql.Literal(comment))
             repeat_on_race(lambda note=note: conn.execute(note))  # type: ignore[misc]
     _let_act_as_owner(conn, role_name(OWNER, prefix))
-    _let_end_backends(conn, role_name(OWNER, prefix))
+    _let_see_and_end_backends(conn, role_name(OWNER, prefix))
 
 
 def ensure_schemas(conn: Connection[Any], prefix: str) -> None:
@@ -118,13 +123,17 @@ def _let_act_as_owner(conn: Connection[Any], owner: str) -> None:
         repeat_on_race(lambda: conn.execute(grant))
 
 
-def _let_end_backends(conn: Connection[Any], owner: str) -> None:
-    # For jobs.terminate, which ends workers' backends only; doctor says so where this login may not grant it.
-    wanted = conn.execute(
-        """select not pg_has_role(%s, 'pg_signal_backend', 'member') and rolsuper
-           from pg_roles where rolname = current_user""",
-        [owner],
-    ).fetchone()
-    if wanted is not None and wanted[0]:
-        grant = sql.SQL("grant pg_signal_backend to {}").format(sql.Identifier(owner))
-        repeat_on_race(lambda: conn.execute(grant))
+def _let_see_and_end_backends(conn: Connection[Any], owner: str) -> None:
+    """For jobs.terminate, which ends workers' backends only, and for inspect.open_snapshots.
+
+    Where this login may not grant them, doctor says so.
+    """
+    for right in PREDEFINED:
+        wanted = conn.execute(
+            """select not pg_has_role(%s, %s, 'member') and rolsuper
+               from pg_roles where rolname = current_user""",
+            [owner, right],
+        ).fetchone()
+        if wanted is not None and wanted[0]:
+            grant = sql.SQL("grant {} to {}").format(sql.Identifier(right), sql.Identifier(owner))
+            repeat_on_race(lambda grant=grant: conn.execute(grant))  # type: ignore[misc]

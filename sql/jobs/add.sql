@@ -1,6 +1,6 @@
 -- jobs.add: inserts jobs, each independent of the others; answers the ids drawn and the places (from 0) that got none.
 -- Caller: internal
--- Writes: procrastinate.procrastinate_jobs.id, .queue_name, .task_name, .priority, .lock, .queueing_lock, .args, .status, .scheduled_at, .created_at, .due_at, .expires_at, .timeout, .max_attempts, .cause_id, .gate, jobs.cause.id, .kind, .actor, .request_id, .ref, .reason, jobs.job_detail.job_id, .key, jobs.queue.name, jobs.idempotency.api_key, .key, .hash, .job_ids, .answer, .created_at
+-- Writes: procrastinate.procrastinate_jobs.id, .queue_name, .task_name, .priority, .lock, .queueing_lock, .args, .status, .scheduled_at, .created_at, .due_at, .expires_at, .timeout, .max_attempts, .cause_id, .gate, jobs.cause.id, .kind, .actor, .request_id, .ref, .reason, .first_job, .last_job, jobs.job_detail.job_id, .key, jobs.queue.name, jobs.idempotency.api_key, .key, .hash, .job_ids, .answer, .created_at
 -- Calls: jobs.forget_old_keys
 -- Moves: new -> todo
 -- Raises: class 22 and 23 for content that the tables refuse
@@ -38,11 +38,6 @@ begin
          where not exists (select from jobs.queue as q where q.name = d.queue)
          order by 1
         on conflict (name) do nothing
-    ), told as (
-        insert into jobs.cause (id, kind, actor, request_id, ref, reason) overriding system value
-        select c.id, c.it ->> 'kind', c.it ->> 'actor', c.it ->> 'request_id', c.it ->> 'ref', c.it ->> 'reason'
-          from (select i.cause_id, i.cause from item as i where _cause is null and i.cause is not null
-                union all select _shared, _cause where _cause is not null) as c(id, it)
     ), claimed_key as (
         insert into jobs.idempotency (api_key, key, hash, job_ids, answer, created_at)
         select coalesce((i.idempotency ->> 'api_key')::bigint, 0), i.idempotency ->> 'key', i.idempotency ->> 'hash',
@@ -76,6 +71,16 @@ begin
          order by l.queueing_lock, l.job_id
         on conflict do nothing
         returning id
+    ), told as (
+        insert into jobs.cause (id, kind, actor, request_id, ref, reason, first_job, last_job) overriding system value
+        select c.id, c.it ->> 'kind', c.it ->> 'actor', c.it ->> 'request_id', c.it ->> 'ref', c.it ->> 'reason',
+               c.first_job, c.last_job
+          from (select i.cause_id, i.cause, null::bigint, null::bigint from item as i
+                 where _cause is null and i.cause is not null
+                   and (not i.keyed or i.job_id in (select k.id from keyed as k))
+                union all
+                select _shared, _cause, min(i.job_id), max(i.job_id) from item as i having _cause is not null
+               ) as c(id, it, first_job, last_job)
     ), detail as (
         insert into jobs.job_detail (job_id, key)
         select i.job_id, i.key from item as i

@@ -3,7 +3,7 @@
 -- Writes: procrastinate.procrastinate_jobs.status, .finished_at, .abort_requested, jobs.job_event.job_id, .type, .actor, .reason
 -- Calls: jobs.channels, jobs.fail_with, jobs.locked_job, jobs.record_outbox, jobs.unpark
 -- Moves: todo -> cancelled
--- Raises: OWN01, OWS01 {"status"}
+-- Raises: OWN01, OWN03, OWS01 {"status"}
 create or replace function jobs.cancel(_job_id bigint, _actor text, _reason text) returns json
     language plpgsql
     set search_path = pg_catalog, procrastinate, jobs, pg_temp

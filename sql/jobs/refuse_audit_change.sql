@@ -1,4 +1,4 @@
--- jobs.refuse_audit_change: keeps the audit append-only, for its owner too.
+-- jobs.refuse_audit_change: keeps the audit append-only, for its owner too; only retention deletes what is old.
 -- Caller: internal
 -- Writes: nothing
 -- Raises: OWS01
@@ -7,6 +7,11 @@ create or replace function jobs.refuse_audit_change() returns trigger
     set search_path = pg_catalog, pg_temp
 as $$
 begin
+    if tg_op = 'DELETE' then
+        if current_setting('onewriter.prunes_audit', true) = 'on' and old.at < clock_timestamp() - interval '30 days' then
+            return old;
+        end if;
+    end if;
     raise exception using errcode = 'OWS01', message = 'the audit is append-only', detail = '{}';
 end
 $$;

@@ -3,7 +3,7 @@
 -- Writes: procrastinate.procrastinate_jobs.status, .gate, .scheduled_at, .worker_id, .abort_requested, .crashes, .max_attempts, .expires_at, .finished_at, .reason, .error, jobs.attempt.job_id, .claim_no, .attempt, .session_id, .status, .reason, .started_at, .finished_at, .error, jobs.job_event.job_id, .type, .actor, .reason
 -- Calls: jobs.channels, jobs.fail_with, jobs.locked_job, jobs.status_of
 -- Moves: failed|cancelled|aborted -> todo
--- Raises: OWN01, OWS01 {"status"}, OWQ01 {"job_id"}
+-- Raises: OWN01, OWN03, OWS01 {"status"}, OWQ01 {"job_id"}
 create or replace function jobs.retry(_job_id bigint, _actor text, _reason text) returns json
     language plpgsql
     set search_path = pg_catalog, procrastinate, jobs, pg_temp

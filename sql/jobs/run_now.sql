@@ -2,7 +2,7 @@
 -- Caller: internal
 -- Writes: procrastinate.procrastinate_jobs.gate, .scheduled_at, .due_at, jobs.job_event.job_id, .type, .actor, .reason
 -- Calls: jobs.add, jobs.channels, jobs.fail_with, jobs.locked_job, jobs.record_audit, jobs.status_of
--- Raises: OWN01, OWS01 {"status"}, OWQ01 {"job_id"}, OWV01 {"field", "message"}
+-- Raises: OWN01, OWN03, OWS01 {"status"}, OWQ01 {"job_id"}, OWV01 {"field", "message"}
 create or replace function jobs.run_now(_job_id bigint, _actor text, _reason text, _request_id text) returns json
     language plpgsql
     set search_path = pg_catalog, procrastinate, jobs, pg_temp

@@ -144,7 +144,7 @@ async def test_method_not_allowed(api: Api) -> None:
     cases = {
         ("DELETE", "/v1/jobs"): "GET, POST",
         ("GET", "/v1/jobs:batch"): "POST",
-        ("PUT", "/v1/jobs/1"): "GET",
+        ("PUT", "/v1/jobs/1"): "DELETE, GET",
         ("HEAD", "/v1/jobs/1/events"): "GET",
     }
     for (method, path), allow in cases.items():

@@ -129,7 +129,11 @@ class _Writes(Visitor):
                 self.parsed.status_before |= _status_tests(node.whereClause)
 
     def visit_DeleteStmt(self, _: Any, node: ast.DeleteStmt) -> None:  # noqa: N802
-        self.parsed.writes.add(Column(self._table(node.relation), ROWS_DELETED))
+        table = self._table(node.relation)
+        self.parsed.writes.add(Column(table, ROWS_DELETED))
+        if table == JOBS:
+            self.parsed.status_before |= _status_tests(node.whereClause)
+            self.parsed.status_after.add("gone")
 
     def visit_MergeStmt(self, _: Any, node: ast.MergeStmt) -> None:  # noqa: N802
         self.parsed.banned.append(f"merge into {self._table(node.relation)}")

@@ -137,6 +137,7 @@ def test_a_superuser_is_not_needed(postgres: Server, empty: str) -> None:
             migrate(dsn, role_prefix=prefix)
             mends = [finding.mend for finding in examine(dsn, role_prefix=prefix)]
             assert f"grant pg_signal_backend to {prefix}_api;" in mends
+            assert f"grant pg_read_all_stats to {prefix}_api;" in mends
             assert "onewriter migrate" not in mends
         finally:
             conn.execute(f"alter database {name} owner to postgres".encode())

@@ -125,6 +125,22 @@ def test_waiting_ends_with_the_job(cli: Cli, db: Database, published: None) -> N
     assert json.loads(out)["attempt_list"][0]["result"] == {"a": 1}
 
 
+def test_a_finished_job_is_removed_and_then_gone(cli: Cli, db: Database, published: None) -> None:
+    job = str(enqueue(db))
+    code, _, error = cli("jobs", "rm", job)
+    assert (code, error.count("\n")) == (4, 1)
+    assert "only a finished one" in error
+    cli("jobs", "cancel", job)
+    assert json.loads(cli("jobs", "rm", job, "--reason", "no use", "--json")[1])["status"] == "gone"
+    for arguments in (("show", job), ("rm", job), ("retry", job), ("show", job, "--wait")):
+        code, _, error = cli("jobs", *arguments)
+        assert code == 3
+        assert "gone" in error
+    assert "there is no job 99" in cli("jobs", "show", "99")[2]
+    (entry, *_) = json.loads(cli("audit", "ls", "--json")[1])
+    assert (entry["action"], entry["target"], entry["reason"]) == ("jobs.remove", f"job {job}", "no use")
+
+
 def test_queues_are_paused_and_resumed(cli: Cli, db: Database, published: None) -> None:
     enqueue(db)
     assert cli("queues", "pause", "default", "--reason", "disk")[0] == 0

@@ -14,9 +14,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from app.scheduler import expiry, forgetting, rescue
+from app.scheduler import expiry, rescue
 from app.scheduler.election import Leadership
 from app.scheduler.main import run_until
+from app.scheduler.retention import Ages, Retention
+from app.settings import Settings
 from tests.support.cluster import Database
 
 pytestmark = pytest.mark.timeout(60)
@@ -26,7 +28,7 @@ CATALOGUE = '{"catalogue": 1, "tasks": [{"name": "echo", "schema": {}}]}'
 @asynccontextmanager
 async def scheduler(db: Database) -> AsyncIterator[None]:
     stop = asyncio.Event()
-    task = asyncio.create_task(run_until(stop, db.dsn("server")))
+    task = asyncio.create_task(run_until(stop, Settings(_env_file=None, database_url=db.dsn("server"))))
     try:
         yield
     finally:
@@ -147,15 +149,15 @@ async def test_an_idle_minute_costs_few_statements(db: Database) -> None:
     # A lease seen in the middle has at least 15 - 5 s left.
     rescues = 60 / min(lease_left - 5, rescue.LONGEST)
     expiries = 60 / (await expiry.run_once(server) or expiry.LONGEST)
-    assert await forgetting.run_once(server) is None
-    assert rescues + expiries + 1 <= 18
+    retention = Retention(Ages.of(Settings(_env_file=None)))
+    walks = 60 / await retention.run_once(server)
+    assert rescues + expiries + 3 * walks <= 12
 
 
 async def test_nothing_to_do_says_so(db: Database) -> None:
     server = await db.aconnect("server")
     assert await rescue.run_once(server) is None
     assert await expiry.run_once(server) is None
-    assert await forgetting.run_once(server) is None
 
 
 async def test_the_process_stops_at_sigterm(db: Database) -> None:

@@ -10,7 +10,7 @@ import pytest
 from app.cli import main
 from app.cli.main import COMMANDS, explain, run
 from app.cli.output import show_fields, show_json, show_rows
-from app.errors import Invalid, JobNotFound, NameTaken, Overloaded, UnknownTask
+from app.errors import Invalid, JobGone, JobNotFound, NameTaken, Overloaded, UnknownTask
 from app.schema.harden import NotHardened
 
 
@@ -30,6 +30,7 @@ def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[
         (["keys", "create", "x", "--scope", "admin", "--expires-at", "2027-01-01T00:00:00"], 2),
         (["jobs", "show", "seven"], 2),
         (["jobs", "run-now", "7"], 2),
+        (["jobs", "rm"], 2),
         (["logins", "create", "x", "--as", "superuser"], 2),
         (["migrate"], 2),
     ],
@@ -48,6 +49,7 @@ def test_usage_errors_are_one_line_and_two(
     ("error", "code"),
     [
         (JobNotFound("there is no job 7"), 3),
+        (JobGone("the job 7 is gone"), 3),
         (NameTaken("taken"), 4),
         (Invalid("no"), 2),
         (UnknownTask("no"), 2),
