@@ -45,6 +45,8 @@ alter table procrastinate.procrastinate_jobs
     add column timeout real,
     add column gate smallint not null default 0,
     add column crashes smallint,
+    add column actor text,
+    add column request_id text,
     add constraint onewriter_gate check (
         gate between 0 and 3
         and (gate in (1, 3)) <= (lock is not null)
@@ -60,7 +62,10 @@ comment on column procrastinate.procrastinate_jobs.started_at is
 comment on column procrastinate.procrastinate_jobs.due_at is
     'The planned time of a job that was scheduled and has become due; scheduled_at is then null.';
 comment on column procrastinate.procrastinate_jobs.expires_at is 'A job not started by then fails with reason expired.';
-comment on column procrastinate.procrastinate_jobs.cause_id is 'Why the job exists: jobs.cause.';
+comment on column procrastinate.procrastinate_jobs.cause_id is
+    'Why the job exists: jobs.cause. Null for one that came by itself over HTTP: actor and request_id say it.';
+comment on column procrastinate.procrastinate_jobs.actor is 'The name of the API key, where cause_id is null.';
+comment on column procrastinate.procrastinate_jobs.request_id is 'The X-Request-Id, where cause_id is null.';
 comment on column procrastinate.procrastinate_jobs.claim_no is
     'Grows with every hand-out and is never reused: the fence. A result counts only with the current one.';
 comment on column procrastinate.procrastinate_jobs.max_attempts is 'Runs allowed in all; null: as many as the task wants.';
@@ -114,7 +119,7 @@ create table jobs.cause (
     request_id text,
     ref text,
     reason text);
-comment on table jobs.cause is 'Why a job exists: who or what asked for it. One row per request, shared by its jobs.';
+comment on table jobs.cause is 'Why jobs exist: who or what asked for them. One row per call that made some, shared by them.';
 
 create table jobs.job_detail (
     job_id bigint primary key,
