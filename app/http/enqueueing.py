@@ -37,9 +37,7 @@ async def post_job(call: Call) -> web.StreamResponse:
     asked = timing()
     status = asked.status(body)
     idempotency = _idempotency(call, body, {"status": status})
-    job = prepare(
-        body, entry, call.key, asked.now, request_id=call.request_id, idempotency=idempotency
-    )
+    job = prepare(body, entry, call.key, asked.now, request_id=call.request_id, idempotency=idempotency)
     outcome = await call.services.enqueuer.submit(job)
     if isinstance(outcome, Replay):
         return _replay_job(call, outcome, job)

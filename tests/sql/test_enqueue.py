@@ -83,11 +83,18 @@ def test_a_batch_shares_its_cause(db: Database) -> None:
 
 def test_ids_follow_the_order_of_the_call_whatever_each_job_needs(db: Database) -> None:
     server = db.connect("server")
-    jobs = [job(args={"n": 0}), job(args={"n": 1}, key="k"), job(args={"n": 2}),
-            job(args={"n": 3}, queueing_lock="Q", queue="second"), job(args={"n": 4}, queue="third")]  # fmt: skip
-    ids = enqueue(server, *jobs)
+    needs: list[dict[str, Any]] = [
+        {},
+        {"key": "k"},
+        {},
+        {"queueing_lock": "Q", "queue": "second"},
+        {"queue": "third"},
+    ]
+    ids = enqueue(server, *[job(args={"n": n}, **need) for n, need in enumerate(needs)])
     assert ids == sorted(ids)
-    found = server.execute("select id, (args ->> 'n')::integer, key from server_api.job order by id").fetchall()
+    found = server.execute(
+        "select id, (args ->> 'n')::integer, key from server_api.job order by id"
+    ).fetchall()
     assert found == [(ids[n], n, "k" if n == 1 else None) for n in range(5)]
     assert {name for (name,) in server.execute("select name from server_api.queue")} == {
         "default", "second", "third"}  # fmt: skip
