@@ -79,7 +79,7 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="address the API listens on")
     port: int = Field(default=8080, ge=0, le=65535, description="port of the API; 0 picks a free one")
     pool_size: int = Field(default=8, ge=1, le=200, description="connections for reads and operator verbs")
-    enqueue_connections: int = Field(default=2, ge=1, le=8, description="enqueue flushes in flight at once")
+    enqueue_connections: int = Field(default=1, ge=1, le=8, description="enqueue flushes in flight at once")
     enqueue_backlog: int = Field(default=10_000, ge=1, description="waiting enqueues before 503")
     shutdown_grace: float = Field(default=10.0, ge=0, le=300, description="stopping API waits for requests")
 

@@ -72,5 +72,6 @@ grant select on inspect.snapshots    to onewriter_dba, onewriter_server;
 grant execute on function inspect.open_snapshots to onewriter_dba, onewriter_server;
 grant select on procrastinate.procrastinate_events, procrastinate.procrastinate_workers to onewriter_dba;
 grant select (id, queue_name, task_name, priority, lock, queueing_lock, status, scheduled_at, attempts, abort_requested,
-              worker_id, created_at, started_at, due_at, expires_at, cause_id, claim_no, max_attempts, timeout, gate, crashes)
+              worker_id, created_at, started_at, due_at, expires_at, cause_id, claim_no, max_attempts, timeout, gate, crashes,
+              actor, request_id)
     on procrastinate.procrastinate_jobs to onewriter_dba;

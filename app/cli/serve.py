@@ -1,9 +1,9 @@
 """`onewriter serve`: the HTTP API."""
 
-import asyncio
 import logging
 
 import click
+import uvloop
 
 from app.http.main import serve as serve_http
 from app.settings import Settings
@@ -21,7 +21,7 @@ def serve(host: str | None, port: int | None) -> None:
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = Settings().model_copy(update=given)
     try:
-        asyncio.run(serve_http(settings, announce=lambda url: click.echo(f"serving on {url}", err=True)))
+        uvloop.run(serve_http(settings, announce=lambda url: click.echo(f"serving on {url}", err=True)))
     except OSError as exc:
         raise click.ClickException(
             f"cannot listen on {settings.host}:{settings.port}: {exc.strerror}"

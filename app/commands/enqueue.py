@@ -57,7 +57,7 @@ def _read_answer(text: bytes, expected: int) -> _Answer:
 class Enqueuer:
     """Call `submit` for one job; `start` and `close` frame its life."""
 
-    def __init__(self, dsn: str, notifier: Notifier, *, lanes: int = 2, backlog: int = 10_000) -> None:
+    def __init__(self, dsn: str, notifier: Notifier, *, lanes: int = 1, backlog: int = 10_000) -> None:
         self._notifier = notifier
         self._backlog = backlog
         self._pending: deque[_Waiting] = deque()

@@ -7,7 +7,7 @@ from msgspec import Raw, Struct
 
 
 class Cause(Struct, frozen=True, omit_defaults=True):
-    """Why a job exists."""
+    """Why the jobs of a batch exist."""
 
     kind: str
     actor: str | None = None
@@ -26,7 +26,10 @@ class Idempotency(Struct, frozen=True):
 
 
 class JobIn(Struct, frozen=True, omit_defaults=True):
-    """One job, the task's defaults filled in. `args` is the JSON text as it came. Durations in seconds."""
+    """One job, the task's defaults filled in. `args` is the JSON text as it came. Durations in seconds.
+
+    `actor` and `request_id` are the cause of a job that comes by itself; a batch has one Cause for all.
+    """
 
     task: str
     queue: str
@@ -40,7 +43,8 @@ class JobIn(Struct, frozen=True, omit_defaults=True):
     expires_at: datetime | None = None
     timeout: float | None = None
     max_attempts: int | None = None
-    cause: Cause | None = None
+    actor: str | None = None
+    request_id: str | None = None
     idempotency: Idempotency | None = None
 
 

@@ -16,6 +16,7 @@ from app.errors import IdempotencyKeyReused, OnewriterError, QueueingLockTaken
 from app.http.bodies import Enqueued, EnqueuedBatch, NewBatch, NewJob
 from app.http.catalogue import Catalogue
 from app.http.content import decode
+from app.http.created import Created, fits
 from app.http.preparing import find, prepare, timing, within
 from app.http.registry import Call
 from app.http.requests import BATCH_BYTES, idempotency_key_of, job_url, json_response, read_body
@@ -27,29 +28,33 @@ REPLAYED = {"Idempotent-Replayed": "true"}
 
 _NEW_JOB = msgspec.json.Decoder(NewJob)
 _NEW_BATCH = msgspec.json.Decoder(NewBatch)
+_encode = msgspec.json.Encoder().encode
 
 
-async def post_job(call: Call) -> web.Response:
+async def post_job(call: Call) -> web.StreamResponse:
     body = decode(_NEW_JOB, await read_body(call.request))
     entry = find(await _catalogue(call), call.key, body.task)
     asked = timing()
     status = asked.status(body)
     idempotency = _idempotency(call, body, {"status": status})
-    job = prepare(body, entry, call.key, asked.now, cause=_cause(call), idempotency=idempotency)
+    job = prepare(body, entry, call.key, asked.now, request_id=call.request_id, idempotency=idempotency)
     outcome = await call.services.enqueuer.submit(job)
     if isinstance(outcome, Replay):
-        return _replay_job(outcome, job)
-    return _created(Enqueued(outcome, status, job.task, job.queue), {})  # type: ignore[arg-type]
+        return _replay_job(call, outcome, job)
+    return _created(call, Enqueued(outcome, status, job.task, job.queue), {})  # type: ignore[arg-type]
 
 
-def _replay_job(replay: Replay, job: JobIn) -> web.Response:
+def _replay_job(call: Call, replay: Replay, job: JobIn) -> web.StreamResponse:
     assert job.idempotency is not None
     _require_same(replay, job.idempotency)
-    return _created(Enqueued(replay.ids[0], replay.answer["status"], job.task, job.queue), REPLAYED)
+    return _created(call, Enqueued(replay.ids[0], replay.answer["status"], job.task, job.queue), REPLAYED)
 
 
-def _created(body: Enqueued, headers: dict[str, str]) -> web.Response:
-    return json_response(body, status=201, headers={"Location": job_url(body.id), **headers})
+def _created(call: Call, body: Enqueued, headers: dict[str, str]) -> web.StreamResponse:
+    headers = {"Location": job_url(body.id), **headers}
+    if fits(call.request):
+        return Created(_encode(body), headers)
+    return json_response(body, status=201, headers=headers)
 
 
 async def post_batch(call: Call) -> web.Response:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from app.commands.jobs_in import Cause, Idempotency, JobIn
+from app.commands.jobs_in import Idempotency, JobIn
 from app.errors import FieldError, Invalid, OnewriterError, UnknownTask
 from app.http.bodies import NewJob
 from app.http.catalogue import Catalogue, Entry
@@ -48,10 +48,10 @@ def prepare(
     key: Key,
     now: datetime,
     *,
-    cause: Cause | None = None,
+    request_id: str | None = None,
     idempotency: Idempotency | None = None,
 ) -> JobIn:
-    """Raises Invalid, InvalidArguments, NotAllowed."""
+    """Raises Invalid, InvalidArguments, NotAllowed. A job of a batch has no request_id of its own."""
     task = entry.task
     queue = job.queue or task.queue or "default"
     key.require_queue(queue)
@@ -71,7 +71,8 @@ def prepare(
         expires_at=job.expires_at,
         timeout=job.timeout if job.timeout is not None else task.timeout,
         max_attempts=allowed_attempts(job.max_attempts, task),
-        cause=cause,
+        actor=None if request_id is None else key.name,
+        request_id=request_id,
         idempotency=idempotency,
     )
 

@@ -27,10 +27,16 @@ async def read_body(request: web.Request, limit: int = SINGLE_BYTES) -> bytes:
         raise BodyTooLarge(
             f"{request.content_length} bytes, at most {limit} are allowed", errors=_body_error(limit)
         )
-    body = await request.read()
+    body = _arrived(request) or await request.read()
     if len(body) > limit:
         raise BodyTooLarge(f"at most {limit} bytes are allowed", errors=_body_error(limit))
     return body
+
+
+def _arrived(request: web.Request) -> bytes | None:
+    """The body, where it came along with the head, as a small one does: reading it as a stream costs more."""
+    content = request.content
+    return content.read_nowait() if content.is_eof() else None
 
 
 async def read_optional(request: web.Request, decoder: msgspec.json.Decoder[S], nothing: S) -> S:

@@ -47,9 +47,10 @@ alter sequence procrastinate.procrastinate_jobs_id_seq owned by none;
 create table procrastinate.procrastinate_jobs as
 select id, status, priority, attempts, 0 as claim_no, 0::smallint as gate, abort_requested, queue_name, task_name, args,
        worker_id, null::timestamptz as created_at, null::timestamptz as started_at, null::timestamptz as finished_at,
-       null::bigint as cause_id, lock, queueing_lock, scheduled_at, null::timestamptz as due_at,
-       null::timestamptz as expires_at, null::integer as max_attempts, null::real as timeout, null::smallint as crashes,
-       null::jobs.failure_reason as reason, null::jsonb as result, null::text as error
+       null::bigint as cause_id, null::text as actor, null::text as request_id, lock, queueing_lock, scheduled_at,
+       null::timestamptz as due_at, null::timestamptz as expires_at, null::integer as max_attempts,
+       null::real as timeout, null::smallint as crashes, null::jobs.failure_reason as reason,
+       null::jsonb as result, null::text as error
   from procrastinate.stock_jobs;
 drop table procrastinate.stock_jobs cascade;
 alter sequence procrastinate.procrastinate_jobs_id_seq owned by procrastinate.procrastinate_jobs.id;
@@ -93,7 +94,10 @@ comment on column procrastinate.procrastinate_jobs.error is 'What its last run r
 comment on column procrastinate.procrastinate_jobs.due_at is
     'The planned time of a job that was scheduled and has become due; scheduled_at is then null.';
 comment on column procrastinate.procrastinate_jobs.expires_at is 'A job not started by then fails with reason expired.';
-comment on column procrastinate.procrastinate_jobs.cause_id is 'Why the job exists: jobs.cause.';
+comment on column procrastinate.procrastinate_jobs.cause_id is
+    'Why the job exists: jobs.cause. Null for one that came by itself over HTTP: actor and request_id say it.';
+comment on column procrastinate.procrastinate_jobs.actor is 'The name of the API key, where cause_id is null.';
+comment on column procrastinate.procrastinate_jobs.request_id is 'The X-Request-Id, where cause_id is null.';
 comment on column procrastinate.procrastinate_jobs.claim_no is
     'Grows with every hand-out and is never reused: the fence. A result counts only with the current one.';
 comment on column procrastinate.procrastinate_jobs.max_attempts is 'Runs allowed in all; null: as many as the task wants.';
@@ -138,11 +142,10 @@ create table jobs.cause (
     request_id text,
     ref text,
     reason text,
-    first_job bigint,
-    last_job bigint);
-comment on table jobs.cause is 'Why a job exists: who or what asked for it. One row per request, shared by its jobs.';
-comment on column jobs.cause.first_job is
-    'Where jobs share it, the ids they were given: first_job to last_job. Null: one job has it and takes it along.';
+    first_job bigint not null,
+    last_job bigint not null);
+comment on table jobs.cause is 'Why jobs exist: who or what asked for them. One row per call that made some, shared by them.';
+comment on column jobs.cause.first_job is 'The ids that the call drew: first_job to last_job.';
 
 create table jobs.job_detail (
     job_id bigint primary key,

@@ -6,7 +6,9 @@ select j.id, j.queue_name as queue, j.task_name as task, jobs.status_of(j.status
        j.finished_at, j.reason::text as reason, j.crashes, j.claim_no, s.name as worker,
        case when j.gate = 3 and j.status = 'todo' then (
            select d.id from procrastinate.procrastinate_jobs as d where d.lock = j.lock and d.status = 'doing') end
-           as blocked_by, c.kind as cause, c.actor as caused_by, c.reason as cause_reason
+           as blocked_by,
+       coalesce(c.kind, case when j.actor is not null then 'http' end) as cause,
+       coalesce(c.actor, j.actor) as caused_by, c.reason as cause_reason
   from procrastinate.procrastinate_jobs as j
   left join jobs.job_detail as d on d.job_id = j.id
   left join jobs.session as s on s.id = j.worker_id and j.status = 'doing'

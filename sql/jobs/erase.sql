@@ -24,12 +24,11 @@ begin
     delete from jobs.attempt as a where a.job_id = any (_gone);
     delete from jobs.job_event as e where e.job_id = any (_gone);
     delete from jobs.job_detail as d where d.job_id = any (_gone);
-    -- A batch shares its cause: that one goes with the last of the ids that the batch was given.
+    -- The jobs of a call share its cause: it goes with the last of the ids that the call drew.
     delete from jobs.cause as c
-     where c.id = any (_causes)
-       and (c.first_job is null or not exists (
-            select from procrastinate_jobs as j
-             where j.id between c.first_job and c.last_job and j.cause_id = c.id));
+     where c.id = any (_causes) and not exists (
+           select from procrastinate_jobs as j
+            where j.id between c.first_job and c.last_job and j.cause_id = c.id);
     return _gone;
 end
 $$;

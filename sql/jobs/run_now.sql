@@ -27,10 +27,10 @@ begin
         select a.ids, a.missing into _added from jobs.add(jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
             'task', _job.task_name, 'queue', _job.queue_name, 'priority', _job.priority, 'lock', _job.lock,
             'queueing_lock', _job.queueing_lock, 'timeout', _job.timeout, 'max_attempts', _job.max_attempts,
-            'key', (select d.key from jobs.job_detail as d where d.job_id = _job_id),
-            'cause', jsonb_build_object('kind', 'operator', 'actor', _actor, 'request_id', _request_id,
-                                        'ref', format('job %s', _job_id), 'reason', _reason)))
-            || jsonb_build_object('args', _job.args))) as a;
+            'key', (select d.key from jobs.job_detail as d where d.job_id = _job_id)))
+            || jsonb_build_object('args', _job.args)),
+            jsonb_build_object('kind', 'operator', 'actor', _actor, 'request_id', _request_id,
+                               'ref', format('job %s', _job_id), 'reason', _reason)) as a;
         if _added.missing is not null then
             perform jobs.fail_with('OWQ01', 'another waiting job has this queueing lock', jsonb_build_object('job_id',
                 (select o.id from procrastinate_jobs as o

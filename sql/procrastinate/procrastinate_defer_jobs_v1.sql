@@ -15,15 +15,15 @@ begin
     select jsonb_agg(jsonb_build_object(
                'task', j.task_name, 'queue', j.queue_name, 'priority', j.priority, 'lock', j.lock,
                'queueing_lock', j.queueing_lock, 'args', coalesce(j.args, '{}'), 'run_at', j.scheduled_at,
-               'timeout', t.timeout, 'max_attempts', t.max_attempts,
-               'cause', jsonb_build_object('kind', 'sql', 'actor', session_user)) order by j.ordinality)
+               'timeout', t.timeout, 'max_attempts', t.max_attempts) order by j.ordinality)
       into _items
       from unnest(procrastinate_defer_jobs_v1.jobs) with ordinality as j
       left join jobs.task as t on t.name = j.task_name;
     if _items is null then
         return '{}';
     end if;
-    select a.ids, a.missing into _added from jobs.add(_items) as a;
+    select a.ids, a.missing into _added from jobs.add(
+        _items, jsonb_build_object('kind', 'sql', 'actor', session_user)) as a;
     if _added.missing is not null then
         raise unique_violation using
             message = 'another waiting job has this queueing lock',

@@ -32,11 +32,12 @@ begin
         'queueing_lock', coalesce(enqueue.queueing_lock, _task.queueing_lock), 'key', enqueue.key,
         'run_at', enqueue.run_at, 'expires_at', enqueue.expires_at,
         'timeout', coalesce(enqueue.timeout, _task.timeout),
-        'max_attempts', least(enqueue.max_attempts, _task.max_attempts),
-        'cause', jsonb_build_object('kind', 'sql', 'actor', session_user, 'reason', enqueue.reason)))
+        'max_attempts', least(enqueue.max_attempts, _task.max_attempts)))
         || jsonb_build_object('args', enqueue.args);
 
-    select a.ids, a.missing into _added from jobs.add(jsonb_build_array(_job)) as a;
+    select a.ids, a.missing into _added from jobs.add(
+        jsonb_build_array(_job),
+        jsonb_build_object('kind', 'sql', 'actor', session_user, 'reason', enqueue.reason)) as a;
     if _added.missing is not null then
         perform jobs.fail_with('OWQ01', 'another waiting job has this queueing lock', jsonb_build_object('job_id',
             (select j.id from procrastinate_jobs as j

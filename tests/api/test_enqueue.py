@@ -1,7 +1,9 @@
 """POST /v1/jobs: what is stored, what comes from the task, group commit, idempotency."""
 
 import asyncio
+import json
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import msgspec
@@ -24,6 +26,44 @@ async def test_created_with_location_and_cause(api: Api) -> None:
     job = (await api.get(f"/v1/jobs/{job_id}")).body
     assert job["cause"] == {"kind": "http", "actor": "boss", "request_id": "req-1"}
     assert (job["args"], job["key"], job["status"]) == ({"a": 1}, "acme", "ready")
+
+
+@pytest.mark.parametrize(
+    ("version", "extra", "kept"),
+    [
+        ("1.1", "", True),
+        ("1.1", "Expect: 100-continue\r\n", True),
+        ("1.1", "Connection: close\r\n", False),
+        ("1.0", "", False),
+    ],
+    ids=["at once", "body later", "close", "HTTP/1.0"],
+)
+async def test_the_answer_on_the_wire(api: Api, version: str, extra: str, kept: bool) -> None:
+    body = b'{"task": "echo"}'
+    head = (
+        f"POST /v1/jobs HTTP/{version}\r\nHost: test\r\nX-Request-Id: req-1\r\n{extra}"
+        f"Authorization: Bearer {api.key}\r\nContent-Length: {len(body)}\r\n\r\n"
+    ).encode()
+    reader, writer = await asyncio.open_connection(api.server.host, api.server.port)
+    for _ in range(2 if kept else 1):
+        writer.write(head if "100" in extra else head + body)
+        if "100" in extra:
+            assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+            writer.write(body)
+        answer = await reader.readuntil(b"\r\n\r\n")
+        status, *lines = answer.decode().removesuffix("\r\n\r\n").split("\r\n")
+        headers = dict(line.split(": ", 1) for line in lines)
+        told = json.loads(await reader.readexactly(int(headers["Content-Length"])))
+        assert status == f"HTTP/{version} 201 Created"
+        assert headers["Content-Type"] == "application/json"
+        assert headers["Location"] == f"/v1/jobs/{told['id']}"
+        assert headers["X-Request-Id"] == "req-1"
+        assert parsedate_to_datetime(headers["Date"]) <= datetime.now(UTC)
+        assert "aiohttp" in headers["Server"]
+    if not kept:
+        assert await reader.read() == b""
+    writer.close()
+    await writer.wait_closed()
 
 
 async def test_defaults_come_from_the_task(api: Api) -> None:

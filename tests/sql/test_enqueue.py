@@ -45,11 +45,10 @@ def many(server: psycopg.Connection[Any], *jobs: dict[str, Any]) -> dict[str, An
 
 def test_every_field_arrives(db: Database) -> None:
     server = db.connect("server")
-    cause = {"kind": "http", "actor": "acme", "request_id": "r1", "ref": "x", "reason": "why"}
     (job_id,) = enqueue(server, job(
         task="t", queue="q", args={"a": [1, None]}, priority=-4, lock="L", queueing_lock="Q", key="acme",
         run_at="2999-01-01T00:00:00Z", expires_at="2999-02-01T00:00:00Z", timeout=2.5, max_attempts=7,
-        cause=cause,
+        actor="acme", request_id="r1",
     ))  # fmt: skip
     row = server.execute(
         "select task, queue, args, priority, lock, queueing_lock, key, status, run_at::date::text,"
@@ -68,9 +67,37 @@ def test_every_field_arrives(db: Database) -> None:
         "2999-02-01",
         2.5,
         7,
-        cause,
+        {"kind": "http", "actor": "acme", "request_id": "r1"},
     )
     assert server.execute("select name from server_api.queue").fetchall() == [("q",)]
+
+
+def test_a_batch_shares_its_cause(db: Database) -> None:
+    server = db.connect("server")
+    cause = {"kind": "http", "actor": "acme", "request_id": "r1", "ref": "x", "reason": "why"}
+    batch = json.dumps([job(), job(queueing_lock="Q")])
+    server.execute("select server_api.enqueue_batch(%s, %s, null)", [batch, json.dumps(cause)])
+    assert server.execute("select cause from server_api.job").fetchall() == [(cause,), (cause,)]
+    assert db.connect("admin").execute("select count(*) from jobs.cause").fetchone() == (1,)
+
+
+def test_ids_follow_the_order_of_the_call_whatever_each_job_needs(db: Database) -> None:
+    server = db.connect("server")
+    needs: list[dict[str, Any]] = [
+        {},
+        {"key": "k"},
+        {},
+        {"queueing_lock": "Q", "queue": "second"},
+        {"queue": "third"},
+    ]
+    ids = enqueue(server, *[job(args={"n": n}, **need) for n, need in enumerate(needs)])
+    assert ids == sorted(ids)
+    found = server.execute(
+        "select id, (args ->> 'n')::integer, key from server_api.job order by id"
+    ).fetchall()
+    assert found == [(ids[n], n, "k" if n == 1 else None) for n in range(5)]
+    assert {name for (name,) in server.execute("select name from server_api.queue")} == {
+        "default", "second", "third"}  # fmt: skip
 
 
 def test_a_conflict_keeps_out_one_job_and_names_the_other(db: Database) -> None:

@@ -88,14 +88,16 @@ def test_each_status_has_its_own_age(db: Database, how: str) -> None:
 
 def test_a_job_takes_all_that_was_recorded_of_it_along(db: Database) -> None:
     server, worker = db.connect("server"), Session(db)
-    cause = {"kind": "http", "actor": "a"}
-    (old,) = enqueue(server, job(key="k", cause=cause))
+    enqueue_call = "select server_api.enqueue_batch(%s, %s, null)"
+    given = [json.dumps([job(key="k")]), json.dumps({"kind": "http", "actor": "a"})]
+    call(server, enqueue_call, *given)
+    (old,) = ids(db)
     worker.exchange(retry=[retry(worker.claim()[0], 0)])
     end(worker, worker.claim()[0], "failed")
     call(server, "select server_api.retry(%s, 'me', null)", old)
     end(worker, worker.claim()[0])
     grow_old(db, 8 * DAY)
-    enqueue(server, job(key="k", cause=cause))
+    call(server, enqueue_call, *given)
     end(worker, worker.claim()[0])
     assert left(db, *FACTS) == {"attempt": 2, "job_event": 1, "job_detail": 2, "cause": 2}
     assert prune(server)["pruned"] == 1
@@ -205,14 +207,6 @@ def test_a_shared_cause_goes_with_its_last_job(db: Database) -> None:
     grow_old(db, 31 * DAY)
     assert prune(server)["pruned"] == 1
     assert left(db, "cause") == {"cause": 0}
-
-
-def test_a_job_that_was_kept_out_leaves_no_cause(db: Database) -> None:
-    server = db.connect("server")
-    item = job(queueing_lock="one", cause={"kind": "http"})
-    enqueue(server, item, item)
-    assert enqueue(server, item) == [None]
-    assert left(db, "cause") == {"cause": 1}
 
 
 @pytest.mark.parametrize("verb", ["retry", "remove"])
