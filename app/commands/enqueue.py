@@ -7,14 +7,14 @@ never fails its neighbours, and a request that goes away never touches the flush
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 import psycopg
 
 from app.commands.enqueue_lane import Lane
 from app.commands.jobs_in import JobIn, Replay
-from app.database.notifier import Notifier, queue_channels
+from app.database.notifier import Notifier, notifications, queue_channels
 from app.database.repeat import repeated
 from app.database.sqlstates import is_content, translate
 from app.errors import DatabaseUnavailable, Overloaded, QueueingLockTaken
@@ -109,9 +109,12 @@ class Enqueuer:
         return batch
 
     async def _flush(self, lane: Lane, batch: Sequence[_Waiting]) -> None:
+        channels = {channel for item in batch for channel in queue_channels(item.queue)}
+        quiet = self._notifier.yields()
         try:
-            answer = await self._call(lane, batch)
+            answer = await self._call(lane, batch, channels if quiet else ())
         except psycopg.Error as exc:
+            self._notifier.notify(channels)  # what it says may have been committed
             if is_content(exc) and len(batch) > 1:
                 for item in batch:
                     await self._flush(lane, [item])
@@ -121,16 +124,14 @@ class Enqueuer:
             log.exception("an enqueue flush broke")
             _fail(batch, exc)
         else:
-            self._signal(batch)
+            if not quiet:
+                self._notifier.notify(channels)
             _settle(batch, answer)
 
-    async def _call(self, lane: Lane, batch: Sequence[_Waiting]) -> _Answer:
+    async def _call(self, lane: Lane, batch: Sequence[_Waiting], channels: Iterable[str]) -> _Answer:
         text = b"[" + b",".join([item.payload for item in batch]) + b"]"
-        return _read_answer(await repeated(lambda: lane.enqueue_many(text)), len(batch))
-
-    def _signal(self, batch: Sequence[_Waiting]) -> None:
-        for queue in {item.queue for item in batch}:
-            self._notifier.notify(queue_channels(queue))
+        signals = notifications(channels)
+        return _read_answer(await repeated(lambda: lane.enqueue_many(text, signals)), len(batch))
 
 
 def _settle(batch: Sequence[_Waiting], answer: _Answer) -> None:

@@ -1,5 +1,7 @@
 """One dedicated connection of the enqueue path, kept open, reopened when it broke."""
 
+from collections.abc import Sequence
+
 from app.database.direct import Direct
 
 NAME = b"enqueue_many"
@@ -12,11 +14,16 @@ class Lane:
         self._dsn = dsn
         self._direct: Direct | None = None
 
-    async def enqueue_many(self, jobs: bytes) -> bytes:
-        """Raises psycopg errors. After a lost connection nobody knows whether the call was committed."""
+    async def enqueue_many(self, jobs: bytes, signals: Sequence[bytes] = ()) -> bytes:
+        """`signals` are NOTIFYs that follow the commit at once.
+
+        Raises psycopg errors. After a lost connection nobody knows whether the call was committed.
+        """
         direct = self._direct
         if direct is None or direct.broken:
             direct = await self._open()
+        if signals:
+            return await direct.run_prepared_then(NAME, [jobs], signals) or NOTHING
         return await direct.run_prepared(NAME, [jobs]) or NOTHING
 
     async def close(self) -> None:

@@ -27,6 +27,7 @@ class Direct:
         self._loop = asyncio.get_running_loop()
         self._answer: asyncio.Future[list[PGresult]] | None = None
         self._results: list[PGresult] = []
+        self._syncs = 0
         self.broken = False
         self._loop.add_reader(self._fd, self._readable)
 
@@ -46,13 +47,30 @@ class Direct:
         results = await self._call(lambda: self._pgconn.send_query_prepared(name, values))
         return results[0].get_value(0, 0)
 
+    async def run_prepared_then(
+        self, name: bytes, values: Sequence[bytes], after: Sequence[bytes]
+    ) -> bytes | None:
+        """The same, and right behind its commit, in the same packet, statements nobody waits for."""
+
+        def send() -> None:
+            self._pgconn.enter_pipeline_mode()
+            self._pgconn.send_query_prepared(name, values)
+            self._pgconn.pipeline_sync()
+            for statement in after:
+                self._pgconn.send_query_params(statement, None)
+            self._pgconn.pipeline_sync()
+
+        results = await self._call(send, syncs=2)
+        return results[0].get_value(0, 0)
+
     async def run(self, statements: bytes) -> None:
         await self._call(lambda: self._pgconn.send_query(statements))
 
-    async def _call(self, send: Callable[[], None]) -> list[PGresult]:
+    async def _call(self, send: Callable[[], None], syncs: int = 0) -> list[PGresult]:
+        """`syncs` is how many of them end the answer in pipeline mode."""
         if self.broken or self._answer is not None:
             raise psycopg.OperationalError("the connection is broken or in use")
-        self._answer = self._loop.create_future()
+        self._answer, self._syncs = self._loop.create_future(), syncs
         try:
             send()
             self._flush()
@@ -64,6 +82,9 @@ class Direct:
             raise
         finally:
             self._answer = None
+        if syncs:
+            self._pgconn.exit_pipeline_mode()
+            del results[1:]
         for result in results:
             if result.status not in GOOD:
                 raise errors.error_from_result(result)
@@ -87,13 +108,21 @@ class Direct:
                 self._give_up(psycopg.OperationalError("the server hung up"))
                 return
             while not self._pgconn.is_busy():
-                result = self._pgconn.get_result()
-                if result is None:
+                if self._take(self._pgconn.get_result()):
                     self._finish()
                     return
-                self._results.append(result)
         except psycopg.Error as exc:
             self._give_up(exc)
+
+    def _take(self, result: PGresult | None) -> bool:
+        """Whether that was the end; in pipeline mode None only ends one statement's results."""
+        if result is None:
+            return not self._syncs
+        if result.status == pq.ExecStatus.PIPELINE_SYNC:
+            self._syncs -= 1
+            return not self._syncs
+        self._results.append(result)
+        return False
 
     def _finish(self) -> None:
         results, self._results = self._results, []

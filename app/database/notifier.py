@@ -47,6 +47,7 @@ class Notifier:
         self._min_gap = min_gap
         self._pending: set[str] = set()
         self._wanted = asyncio.Event()
+        self._signalled = 0.0
         self._direct: Direct | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -54,6 +55,17 @@ class Notifier:
         self._pending.update(channels)
         if self._pending:
             self._wanted.set()
+
+    def yields(self) -> bool:
+        """Whether nothing was signalled lately: the caller may then send its own NOTIFYs behind its commit.
+
+        That saves them a round trip and the waking of another backend; the gap begins anew.
+        """
+        now = asyncio.get_running_loop().time()
+        if self._wanted.is_set() or now - self._signalled < self._min_gap:
+            return False
+        self._signalled = now
+        return True
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._run(), name="notifier")
@@ -89,6 +101,7 @@ class Notifier:
     async def _flush(self) -> None:
         channels, self._pending = self._pending, set()
         self._wanted.clear()
+        self._signalled = asyncio.get_running_loop().time()
         try:
             if self._direct is None or self._direct.broken:
                 await self._drop()
@@ -118,4 +131,9 @@ def _notify(channel: str) -> str:
 
 
 def _statement(channels: Iterable[str]) -> bytes:
-    return ";".join(_notify(channel) for channel in sorted(channels)).encode()
+    return b";".join(notifications(channels))
+
+
+def notifications(channels: Iterable[str]) -> list[bytes]:
+    """A NOTIFY each, always in the same order."""
+    return [_notify(channel).encode() for channel in sorted(channels)]

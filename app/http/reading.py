@@ -14,7 +14,7 @@ from app.http.keyring import Key
 from app.http.registry import Call
 from app.http.requests import job_id_of, json_response, read_query
 from app.queries.attempts import list_attempts
-from app.queries.jobs import Job, JobFilter, get_job, is_gone, list_jobs
+from app.queries.jobs import Job, JobFilter, Outcome, get_job, is_gone, list_jobs
 
 
 async def visible_job(call: Call, job_id: int) -> Job:
@@ -23,9 +23,14 @@ async def visible_job(call: Call, job_id: int) -> Job:
         job = await get_job(conn, job_id=job_id)
         if job is None:
             await refuse_missing(conn, call.key, job_id)
-    if not call.key.sees(job.queue, job.task):
-        raise JobNotFound(f"no job has the id {job_id}")
+    refuse_unseen(call.key, job)
     return job
+
+
+def refuse_unseen(key: Key, job: Job | Outcome) -> None:
+    """Raises JobNotFound for a job that the key may not see: nothing tells it from one that is not there."""
+    if not key.sees(job.queue, job.task):
+        raise JobNotFound(f"no job has the id {job.id}")
 
 
 async def refuse_missing(conn: Connection, key: Key, job_id: int) -> NoReturn:

@@ -5,11 +5,10 @@ import asyncio
 from aiohttp import web
 
 from app.http.bodies import JobStatus, Result, Wait
-from app.http.reading import refuse_missing, visible_job
+from app.http.reading import refuse_missing, refuse_unseen
 from app.http.registry import Call
 from app.http.requests import job_id_of, job_url, json_response, read_query
-from app.queries.attempts import last_attempt
-from app.queries.jobs import Job
+from app.queries.jobs import Outcome, get_outcome
 
 LONGEST = 60.0
 # A NOTIFY is a hint and may be lost with the process that owed it; so look without one, rarely.
@@ -18,19 +17,29 @@ RELOOK = 15.0
 
 async def result(call: Call) -> web.Response:
     wait = min(read_query(call.request, Wait).wait, LONGEST)
-    job = await visible_job(call, job_id_of(call.request))
-    if wait and not job.final:
-        job = await _wait_final(call, job.id, wait)
-    return await _final(call, job) if job.final else _still(job)
+    job_id = job_id_of(call.request)
+    job = await (_wait_final(call, job_id, wait) if wait else _visible_outcome(call, job_id))
+    return _final(job) if job.final else _still(job)
 
 
-async def _wait_final(call: Call, job_id: int, wait: float) -> Job:
+async def _visible_outcome(call: Call, job_id: int) -> Outcome:
+    """Raises JobNotFound and JobGone as visible_job does."""
+    async with call.services.connection() as conn:
+        job = await get_outcome(conn, job_id=job_id)
+        if job is None:
+            await refuse_missing(conn, call.key, job_id)
+    refuse_unseen(call.key, job)
+    return job
+
+
+async def _wait_final(call: Call, job_id: int, wait: float) -> Outcome:
+    """Watches before it looks, so that one look is enough for a job that has ended."""
     clock = asyncio.get_running_loop().time
     end = clock() + wait
     async with call.services.watch.on(job_id) as changed:
         while True:
             changed.clear()
-            job = await visible_job(call, job_id)
+            job = await _visible_outcome(call, job_id)
             left = end - clock()
             if job.final or left <= 0 or call.services.stopping.is_set():
                 return job
@@ -46,12 +55,7 @@ async def wait_for(event: asyncio.Event, seconds: float) -> None:
         pass
 
 
-async def _final(call: Call, job: Job) -> web.Response:
-    async with call.services.connection() as conn:
-        attempt = await last_attempt(conn, job_id=job.id)
-        if attempt is None and job.attempts:
-            await refuse_missing(conn, call.key, job.id)  # deleted since the job was read
-    succeeded = attempt is not None and job.status == "succeeded"
+def _final(job: Outcome) -> web.Response:
     return json_response(
         Result(
             id=job.id,
@@ -59,13 +63,13 @@ async def _final(call: Call, job: Job) -> web.Response:
             attempt=job.attempts,
             reason=job.reason,
             error=job.error,
-            result=attempt.result if succeeded and attempt else None,
-            started_at=attempt.started_at if attempt else job.started_at,
+            result=job.result,
+            started_at=job.started_at,
             finished_at=job.finished_at,
         )
     )
 
 
-def _still(job: Job) -> web.Response:
+def _still(job: Outcome) -> web.Response:
     body = JobStatus(job.id, job.status, job.abort_requested)
     return json_response(body, status=202, headers={"Location": job_url(job.id)})

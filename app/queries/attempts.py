@@ -37,9 +37,6 @@ class Event:
 _ATTEMPTS = """
     select attempt, status, reason, worker, started_at, finished_at, result, error
       from server_api.attempt where job_id = %s order by claim_no"""
-_LAST = """
-    select attempt, status, reason, worker, started_at, finished_at, result, error
-      from server_api.attempt where job_id = %s order by claim_no desc limit 1"""
 # 'created' has id 0; at one instant an attempt's start ("5s") sorts after its end ("5f"), hence the last key.
 _EVENTS = """
     select id, type, at, attempt, detail
@@ -49,11 +46,6 @@ _EVENTS = """
 async def list_attempts(conn: Connection, *, job_id: int) -> list[Attempt]:
     async with conn.cursor(row_factory=class_row(Attempt)) as cursor:
         return await (await cursor.execute(_ATTEMPTS, (job_id,))).fetchall()
-
-
-async def last_attempt(conn: Connection, *, job_id: int) -> Attempt | None:
-    async with conn.cursor(row_factory=class_row(Attempt)) as cursor:
-        return await (await cursor.execute(_LAST, (job_id,))).fetchone()
 
 
 async def list_events(conn: Connection, *, job_id: int) -> list[Event]:

@@ -48,6 +48,27 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a job stands or ended, and no more: what is read again and again for a request that waits."""
+
+    id: int
+    status: Status
+    task: str
+    queue: str
+    attempts: int
+    abort_requested: bool
+    started_at: datetime | None
+    finished_at: datetime | None
+    reason: str | None
+    result: Any
+    error: str | None
+
+    @property
+    def final(self) -> bool:
+        return self.status in FINAL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobFilter:
     """None is no limit. The patterns are LIKE patterns: what the caller may see at all."""
 
@@ -85,11 +106,19 @@ _CONDITIONS: dict[str, LiteralString] = {
 }
 _COLUMNS = sql.SQL(", ").join(sql.Identifier(name) for name in Job.__dataclass_fields__)
 _ONE = sql.SQL("select {} from server_api.job where id = %s").format(_COLUMNS)
+_OUTCOME = sql.SQL("select {} from server_api.job where id = %s").format(
+    sql.SQL(", ").join(sql.Identifier(name) for name in Outcome.__dataclass_fields__)
+)
 
 
 async def get_job(conn: Connection, *, job_id: int) -> Job | None:
     async with conn.cursor(row_factory=class_row(Job)) as cursor:
         return await (await cursor.execute(_ONE, (job_id,))).fetchone()
+
+
+async def get_outcome(conn: Connection, *, job_id: int) -> Outcome | None:
+    async with conn.cursor(row_factory=class_row(Outcome)) as cursor:
+        return await (await cursor.execute(_OUTCOME, (job_id,))).fetchone()
 
 
 async def list_jobs(conn: Connection, *, where: JobFilter, limit: int) -> list[Job]:

@@ -1,6 +1,6 @@
 -- jobs.finish: ends runs that the session still holds, with their results; answers how many, and their locks.
 -- Caller: internal
--- Writes: procrastinate.procrastinate_jobs.status, .attempts, .abort_requested, .finished_at, .result, .error, .reason, jobs.outbox.job_id, .claim_no, .event, .at
+-- Writes: procrastinate.procrastinate_jobs.status, .attempts, .abort_requested, .started_at, .finished_at, .result, .error, .reason, jobs.outbox.job_id, .claim_no, .event, .at
 -- Moves: doing -> succeeded|failed|aborted
 -- Raises: class 22 and 23 for content that the tables refuse
 create or replace function jobs.finish(
@@ -21,7 +21,8 @@ begin
         update procrastinate_jobs as j
            set status = case when i.failure is null then 'succeeded'::procrastinate_job_status
                              when i.failure::jsonb ->> 0 = 'aborted' then 'aborted' else 'failed' end,
-               attempts = j.attempts + 1, abort_requested = false, finished_at = _now,
+               attempts = j.attempts + 1, abort_requested = false,
+               started_at = coalesce(j.started_at, _now), finished_at = _now,
                result = nullif(i.result, 'null')::jsonb, error = i.failure::jsonb ->> 1,
                reason = (i.failure::jsonb ->> 2)::jobs.failure_reason
           from unnest(_ids, _claims, _results, _failures) as i(id, claim_no, result, failure)

@@ -4,7 +4,7 @@ select a.job_id, a.claim_no, a.attempt, a.session_id, a.status, a.reason, a.star
        null::jsonb as result, a.error
   from jobs.attempt as a
 union all
-select j.id, j.claim_no, j.attempts, j.worker_id, j.status::text::jobs.attempt_status, j.reason,
-       coalesce(j.started_at, j.finished_at), j.finished_at, j.result, j.error
+select j.id, j.claim_no, j.attempts, j.worker_id, j.status::text::jobs.attempt_status, j.reason, j.started_at,
+       j.finished_at, j.result, j.error
   from procrastinate.procrastinate_jobs as j
  where j.status in ('succeeded', 'failed', 'aborted') and j.reason is distinct from 'expired';

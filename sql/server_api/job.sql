@@ -4,7 +4,8 @@ select j.id, j.task_name as task, j.queue_name as queue, j.priority, j.lock, j.q
        jobs.status_of(j.status, j.gate) as status, j.attempts, j.max_attempts, j.timeout,
        coalesce(j.scheduled_at, j.due_at) as run_at, j.created_at, j.started_at,
        j.finished_at, j.expires_at, j.abort_requested,
-       case when j.status = 'failed' then j.reason::text end as reason, j.error, j.crashes, case when j.status = 'doing' then s.name end as worker,
+       case when j.status = 'failed' then j.reason::text end as reason, j.result, j.error, j.crashes,
+       case when j.status = 'doing' then s.name end as worker,
        case when c.id is not null then jsonb_strip_nulls(jsonb_build_object(
                 'kind', c.kind, 'actor', c.actor, 'request_id', c.request_id, 'ref', c.ref, 'reason', c.reason))
             when j.actor is not null then jsonb_strip_nulls(jsonb_build_object(

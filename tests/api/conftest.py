@@ -12,7 +12,7 @@ from aiohttp import ClientSession
 from aiohttp.test_utils import TestServer
 from yarl import URL
 
-from app.commands.keys import create_key
+from app.commands.keys import create_key, hash_token
 from app.commands.tasks import publish_tasks
 from app.http.main import make_app
 from app.http.services import SERVICES, Services
@@ -110,8 +110,15 @@ class Api:
         return int(reply.body["id"])
 
     async def make_key(self, name: str, *scopes: str, **limits: Any) -> str:
+        """A new key, once the API has heard of it."""
         async with self.services.connection() as conn:
-            return (await create_key(conn, name=name, scopes=scopes, actor="tests", **limits)).token
+            token = (await create_key(conn, name=name, scopes=scopes, actor="tests", **limits)).token
+
+        async def known() -> bool:
+            return hash_token(token) in await self.services.keyring.get()
+
+        await until(known)
+        return token
 
     async def notify(self, *channels: str) -> None:
         """What a worker does after its commit."""

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from app.commands.jobs_in import JobIn
+from app.database.notifier import queue_channel
 from tests.api.conftest import Api, Running, until
 from tests.support.cluster import Database
 
@@ -150,14 +151,25 @@ async def test_concurrent_requests_share_flushes(api: Api, monkeypatch: pytest.M
     enqueuer = api.services.enqueuer
     call = enqueuer._call
 
-    async def counted(lane: Any, batch: Any) -> Any:
+    async def counted(lane: Any, batch: Any, channels: Any) -> Any:
         sizes.append(len(batch))
-        return await call(lane, batch)
+        return await call(lane, batch, channels)
 
     monkeypatch.setattr(enqueuer, "_call", counted)
     await asyncio.gather(*(api.enqueue() for _ in range(100)))
     assert sum(sizes) == 100
     assert len(sizes) < 60
+
+
+async def test_every_job_is_signalled_by_its_flush_or_by_the_notifier(api: Api, db: Database) -> None:
+    """One alone goes with its flush; of those close behind, what the gap holds back still comes."""
+    conn = db.connect("server")
+    for channel in ("ow_any", *map(queue_channel, "abc")):
+        conn.execute(f'listen "{channel}"'.encode())
+    await api.enqueue(queue="a")
+    await asyncio.gather(api.enqueue(queue="b"), api.enqueue(queue="c"))
+    notifies = await asyncio.to_thread(list, conn.notifies(timeout=1))
+    assert {notify.channel for notify in notifies} == {"ow_any", *map(queue_channel, "abc")}
 
 
 async def test_a_cancelled_request_leaves_the_flush_alone(api: Api) -> None:
