@@ -10,6 +10,8 @@ from bench.workload import QUICK, Sizes
 from bench.workloads import WORKLOADS
 
 QUICK_PEERS = ("procrastinate", "onewriter")
+# What is here anyway; the others are fetched when they are asked for.
+LOCAL_PEERS = ("procrastinate", "procrastinate-tuned", "onewriter")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ def parse(arguments: Sequence[str]) -> Options:
     if given.idle_seconds is not None:
         sizes = replace(sizes, idle_seconds=given.idle_seconds)
     return Options(
-        peers=given.peers or (QUICK_PEERS if given.quick else tuple(PEERS)),
+        peers=given.peers or (QUICK_PEERS if given.quick else LOCAL_PEERS),
         workloads=given.only or tuple(WORKLOADS),
         runs=given.runs or (1 if given.quick else 3),
         sizes=sizes,
@@ -45,9 +47,8 @@ def parse(arguments: Sequence[str]) -> Options:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
     parser.add_argument("--only", type=_names(WORKLOADS), metavar="NAME,…", help=", ".join(WORKLOADS))
-    parser.add_argument(
-        "--peers", type=_names(PEERS), metavar="NAME,…", help=f"all, or of {', '.join(PEERS)}"
-    )
+    peers = f"all (what is missing is fetched), or of {', '.join(PEERS)}"
+    parser.add_argument("--peers", type=_names(PEERS), metavar="NAME,…", help=peers)
     parser.add_argument("--runs", type=_positive, metavar="N", help="of each workload; the median counts (3)")
     parser.add_argument("--quick", action="store_true", help="small sizes, one run: does it work at all?")
     parser.add_argument("--idle-seconds", type=_seconds, metavar="S", help="of the idle minute (60)")

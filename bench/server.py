@@ -105,7 +105,7 @@ def booted() -> Iterator[Server]:
     state.make()
     with (state.folder / "bench.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        cluster = _cluster(state)
+        cluster = make_cluster(state)
         cluster.remove()
         cluster.log.unlink(missing_ok=True)
         cluster.prepare(None)
@@ -115,7 +115,8 @@ def booted() -> Iterator[Server]:
             cluster.remove()
 
 
-def _cluster(state: State) -> Cluster:
+def make_cluster(state: State) -> Cluster:
+    """The benchmark's own, wherever its account may enter."""
     account = server_account()
     home = state.folder if can_enter(state.folder, account) else state.shelf()
     programs = binaries.readable(binaries.find(), account, home if account is None else state.shelf())

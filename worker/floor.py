@@ -13,7 +13,9 @@ from worker.run import Run
 _PAIRS = 50
 # Ids are drawn before they commit: a slower transaction's job may appear this far below.
 _MARGIN = 2_000
-_CHEAP_MS = 10.0
+# A full scan this fast is made whenever it is wanted; a slower one a twentieth of the time at most, and one
+# that is slow beyond doubt once a second.
+_CHEAP_MS, _SLOW_MS = 1.0, 10.0
 
 _encode = msgspec.json.Encoder().encode
 
@@ -40,7 +42,8 @@ class Floor:
         """The moment from which a full scan is allowed again (monotonic seconds)."""
         if self._full_ms <= _CHEAP_MS:
             return 0.0
-        return self._full_at + max(1.0, 20 * self._full_ms / 1000)
+        pause = 20 * self._full_ms / 1000
+        return self._full_at + (pause if self._full_ms <= _SLOW_MS else max(1.0, pause))
 
     def choose(self, now: float) -> bytes | None:
         """The hint for a claim at `now`; None is a full scan."""

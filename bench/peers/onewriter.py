@@ -73,7 +73,7 @@ class GroupCommit:
 class Onewriter(Peer):
     name = "onewriter"
     settings = "as installed"
-    keeps = "the job's row and its attempt with the result"
+    keeps = "the job's row with its result, for 7 days"
     drain_jobs = 100_000
 
     @property

@@ -69,11 +69,10 @@ begin
     end if;
 
     if _want > 0 then
-        _now := clock_timestamp();
         _claim := jobs.claim(_session, _s.queues, least(_want, 1000), _free, _alone, _floor::jsonb);
         _claimed := _claim.claimed;
         _extra := _extra || ',"more":' || coalesce(_claim.more, false)
-                  || ',"scan":' || round(1000 * extract(epoch from clock_timestamp() - _now), 2);
+                  || ',"scan":' || _claim.scan;
         if _claimed > 0 then  -- by columns: id, claim_no, queue, task, args, …
             _extra := _extra || ',"jobs":' || _claim.jobs;
             _wake := _wake || 'ow_job'::text;

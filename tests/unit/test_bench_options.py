@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.options import parse
+from bench.options import LOCAL_PEERS, parse
 from bench.peers import PEERS
 from bench.workload import QUICK, Sizes
 from bench.workloads import WORKLOADS
@@ -12,7 +12,7 @@ from bench.workloads import WORKLOADS
 
 def test_without_arguments_everything_is_measured_three_times() -> None:
     options = parse([])
-    assert (options.peers, options.workloads) == (tuple(PEERS), tuple(WORKLOADS))
+    assert (options.peers, options.workloads) == (LOCAL_PEERS, tuple(WORKLOADS))
     assert (options.runs, options.sizes, options.json, options.plots) == (3, Sizes(), None, None)
 
 
