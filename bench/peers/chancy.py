@@ -1,10 +1,12 @@
 """chancy, for Python: a thousand jobs at a time in one event loop, and as it comes."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+import psycopg
+
 from bench.installing import PythonPackages
-from bench.peer import Outcome, Work, parameters
+from bench.peer import Work
 from bench.peers.installed import LONG, WORKED, Installed
 from bench.processes import Command
 from bench.tally import Tally
@@ -37,33 +39,20 @@ class Chancy(Installed):
     leaves_out = LONG | WORKED
     packages = PythonPackages("chancy", {"chancy": "0.26.0", "psycopg[binary]": "3.3.9"})
 
+    clear_sql = "truncate chancy_jobs"
+    fill_sql = _FILL
+    unfinished_sql = _UNFINISHED
+    outcome_sql = _OUTCOME
+
     def migration(self) -> Command:
         return self._program("migrate")
 
-    def clear(self) -> None:
-        with self.server.connect(self.database) as conn:
-            conn.execute("truncate chancy_jobs")
-
-    def fill(self, work: Sequence[Work], committed: Callable[[], None]) -> None:
-        with self.server.connect(self.database, self.login) as conn:
-            with conn.transaction():
-                for each in work:
-                    conn.execute(_FILL, parameters(each, each.count))
-                conn.execute(_NOTIFY)
-            committed()
+    def signal(self, conn: psycopg.Connection[Any], work: Sequence[Work]) -> None:  # noqa: ARG002
+        conn.execute(_NOTIFY)
 
     def offers(self, work: Work) -> bool:
         """Priorities; its unique keys refuse a second job instead of having it wait."""
         return not work.locks
-
-    def unfinished(self) -> bool:
-        return bool(self.server.one(_UNFINISHED, database=self.database))
-
-    def outcome(self) -> Outcome:
-        with self.server.connect(self.database) as conn:
-            row = conn.execute(_OUTCOME).fetchone()
-        assert row is not None
-        return Outcome(*row)
 
     def worker(self, number: int, tally: Tally) -> Command:
         return self._program("work", tally.environment(number))

@@ -1,10 +1,10 @@
 """graphile-worker, for Node: as its performance page sets it, and as it comes."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from bench.installing import NodePackages
-from bench.peer import Outcome, Work, parameters
+from bench.peer import Work
 from bench.peers.installed import LONG, Installed, script
 from bench.processes import Command
 from bench.tally import Tally
@@ -19,8 +19,10 @@ select from graphile_worker.add_jobs(array(
 _CLEAR = "truncate graphile_worker._private_jobs, graphile_worker._private_job_queues restart identity"
 # A finished job's row is gone. The numbers given out say how many there were; what isn't left has succeeded.
 _OUTCOME = """
-select coalesce(pg_sequence_last_value(pg_get_serial_sequence('graphile_worker._private_jobs', 'id')), 0),
-       (select count(*) from graphile_worker._private_jobs)
+select made, made - kept, made - kept
+  from pg_get_serial_sequence('graphile_worker._private_jobs', 'id') as numbers,
+       coalesce(pg_sequence_last_value(numbers), 0) as made,
+       (select count(*) as kept from graphile_worker._private_jobs) as jobs
 """
 
 
@@ -35,34 +37,16 @@ class GraphileWorker(Installed):
     packages = NodePackages("graphile-worker", {"graphile-worker": "0.18.0"})
     environment: ClassVar[Mapping[str, str]] = {}
 
+    clear_sql = _CLEAR
+    fill_sql = _FILL
+    unfinished_sql = "select exists (select from graphile_worker._private_jobs)"
+    outcome_sql = _OUTCOME
+
     def migration(self) -> Command:
         return self._program("migrate")
 
-    def clear(self) -> None:
-        with self.server.connect(self.database) as conn:
-            conn.execute(_CLEAR)
-
-    def fill(self, work: Sequence[Work], committed: Callable[[], None]) -> None:
-        """Its function notifies within the transaction."""
-        with self.server.connect(self.database, self.login) as conn:
-            with conn.transaction():
-                for each in work:
-                    conn.execute(_FILL, parameters(each, each.count))
-            committed()
-
     def offers(self, work: Work) -> bool:  # noqa: ARG002 (both; a lock is one of its named queues)
         return True
-
-    def unfinished(self) -> bool:
-        query = "select exists (select from graphile_worker._private_jobs)"
-        return bool(self.server.one(query, database=self.database))
-
-    def outcome(self) -> Outcome:
-        with self.server.connect(self.database) as conn:
-            row = conn.execute(_OUTCOME).fetchone()
-        assert row is not None
-        made, left = row
-        return Outcome(made, made - left, made - left)
 
     def worker(self, number: int, tally: Tally) -> Command:
         return self._program("work", {**self.environment, **tally.environment(number)})

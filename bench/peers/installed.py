@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from bench.installing import Packages
-from bench.peer import Idle, Peer
+from bench.peers.tables import TablePeer
 from bench.processes import Command, output_of
-from bench.tally import Tally
 from devstack.state import ROOT
 
 # What takes minutes and is said by a queue's better mode.
@@ -17,15 +16,11 @@ LONG = frozenset({"backlog", "snapshot", "sustained", "mix", "locks", "work-5ms"
 WORKED = frozenset({"drain-1", "drain-2", "pickup", "cost"})
 
 
-class Installed(Peer):
+class Installed(TablePeer):
     """`options` reach its worker and its client as JSON; nothing given is the library's own default."""
 
     packages: ClassVar[Packages]
     options: ClassVar[Mapping[str, Any]] = {}
-
-    @property
-    def login(self) -> str:
-        return self.database
 
     @property
     def versions(self) -> Mapping[str, str]:
@@ -39,12 +34,6 @@ class Installed(Peer):
     @abstractmethod
     def migration(self) -> Command:
         """Makes its schema, as its login."""
-
-    def producer_dsn(self) -> str:
-        return self.server.dsn(self.database, self.login)
-
-    def idle(self, tally: Tally) -> list[Idle]:
-        return [Idle("worker", self.login, self.worker(0, tally))]
 
     def settings_environment(self, **options: int) -> dict[str, str]:
         return {"BENCH_SETTINGS": json.dumps({**self.options, **options})}

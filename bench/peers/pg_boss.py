@@ -1,10 +1,12 @@
 """pg-boss, for Node: in batches and woken by NOTIFY, and as it comes."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+import psycopg
+
 from bench.installing import NodePackages
-from bench.peer import Outcome, Work, parameters
+from bench.peer import Work
 from bench.peers.installed import LONG, WORKED, Installed, script
 from bench.processes import Command
 from bench.tally import Tally
@@ -23,6 +25,9 @@ _NOTIFY = """
 select pg_notify('pgboss_' || left(encode(sha224('pgboss'), 'hex'), 24), name)
   from pgboss.queue where name = %s and notify
 """
+_UNFINISHED = """
+select exists (select from pgboss.job where name like 'bench.%' and state < 'completed')
+"""
 _OUTCOME = """
 select count(*), count(*) filter (where state = 'completed'), coalesce(sum(retry_count + 1), 0)
   from pgboss.job where name like 'bench.%'
@@ -39,36 +44,22 @@ class PgBoss(Installed):
     leaves_out = LONG | WORKED
     packages = NodePackages("pg-boss", {"pg-boss": "12.30.0"})
 
+    clear_sql = "truncate pgboss.job"
+    fill_sql = _FILL
+    unfinished_sql = _UNFINISHED
+    outcome_sql = _OUTCOME
+
     def migration(self) -> Command:
         return self._program("migrate")
 
-    def clear(self) -> None:
-        with self.server.connect(self.database) as conn:
-            conn.execute("truncate pgboss.job")
-
-    def fill(self, work: Sequence[Work], committed: Callable[[], None]) -> None:
-        """Its insert notifies within the transaction; so does this one."""
-        with self.server.connect(self.database, self.login) as conn:
-            with conn.transaction():
-                for each in work:
-                    conn.execute(_FILL, parameters(each, each.count))
-                for task in {each.task for each in work}:
-                    conn.execute(_NOTIFY, [task])
-            committed()
+    def signal(self, conn: psycopg.Connection[Any], work: Sequence[Work]) -> None:
+        """As its own insert does, within the transaction."""
+        for task in {each.task for each in work}:
+            conn.execute(_NOTIFY, [task])
 
     def offers(self, work: Work) -> bool:
         """Priorities; its locks are policies of a whole queue, which such a batch of jobs breaks."""
         return not work.locks
-
-    def unfinished(self) -> bool:
-        query = "select exists (select from pgboss.job where name like 'bench.%' and state < 'completed')"
-        return bool(self.server.one(query, database=self.database))
-
-    def outcome(self) -> Outcome:
-        with self.server.connect(self.database) as conn:
-            row = conn.execute(_OUTCOME).fetchone()
-        assert row is not None
-        return Outcome(*row)
 
     def worker(self, number: int, tally: Tally) -> Command:
         return self._program("work", tally.environment(number))

@@ -1,10 +1,10 @@
 """pgqueuer, for Python: with large batches, and as it comes."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from bench.installing import PythonPackages
-from bench.peer import Outcome, Work, parameters
+from bench.peer import Work
 from bench.peers.installed import LONG, Installed
 from bench.processes import Command
 from bench.tally import Tally
@@ -38,33 +38,17 @@ class PgQueuer(Installed):
     leaves_out = LONG
     packages = PythonPackages("pgqueuer", {"pgqueuer": "1.6.0", "asyncpg": "0.32.0", "uvloop": "0.23.0"})
 
+    clear_sql = "truncate pgqueuer, pgqueuer_log, pgqueuer_statistics"
+    fill_sql = _FILL
+    unfinished_sql = "select exists (select from pgqueuer)"
+    outcome_sql = _OUTCOME
+
     def migration(self) -> Command:
         return self.packages.command(["pgqueuer", "--pg-dsn", self.producer_dsn(), "install"])
-
-    def clear(self) -> None:
-        with self.server.connect(self.database) as conn:
-            conn.execute("truncate pgqueuer, pgqueuer_log, pgqueuer_statistics")
-
-    def fill(self, work: Sequence[Work], committed: Callable[[], None]) -> None:
-        """Its trigger notifies within the transaction."""
-        with self.server.connect(self.database, self.login) as conn:
-            with conn.transaction():
-                for each in work:
-                    conn.execute(_FILL, parameters(each, each.count))
-            committed()
 
     def offers(self, work: Work) -> bool:
         """Priorities; what it serializes is an entrypoint, not a key."""
         return not work.locks
-
-    def unfinished(self) -> bool:
-        return bool(self.server.one("select exists (select from pgqueuer)", database=self.database))
-
-    def outcome(self) -> Outcome:
-        with self.server.connect(self.database) as conn:
-            row = conn.execute(_OUTCOME).fetchone()
-        assert row is not None
-        return Outcome(*row)
 
     def worker(self, number: int, tally: Tally) -> Command:
         return self._worker(tally.environment(number))

@@ -1,7 +1,7 @@
 """Procrastinate as it comes: its own schema, its own worker, as installed and tuned."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, ClassVar
 
@@ -10,7 +10,8 @@ from procrastinate import App, PsycopgConnector
 from procrastinate.tasks import Task
 
 from bench.clients.producing import Producer
-from bench.peer import Idle, Outcome, Peer, Work, parameters
+from bench.peer import Work
+from bench.peers.tables import TablePeer
 from bench.processes import Command
 from bench.tally import Tally
 from devstack.stack import program
@@ -45,20 +46,20 @@ class Defers:
         await self._tasks[task].batch_defer_async(*args)
 
 
-class Procrastinate(Peer):
+class Procrastinate(TablePeer):
     """What one gets who sets nothing."""
 
     name = "procrastinate"
     settings = "as installed: concurrency 1, a pool of 4 connections, log level info"
     keeps = "the job's row and its events"
     drain_jobs = 3_000
+    clear_sql = "truncate procrastinate_jobs, procrastinate_events, procrastinate_periodic_defers"
+    fill_sql = _FILL
+    unfinished_sql = "select exists (select from procrastinate_jobs where status in ('todo', 'doing'))"
+    outcome_sql = _OUTCOME
     options: ClassVar[Sequence[str]] = ()
     log_level: ClassVar[Sequence[str]] = ()
     pool: ClassVar[int | None] = None
-
-    @property
-    def login(self) -> str:
-        return self.database
 
     @property
     def versions(self) -> Mapping[str, str]:
@@ -73,30 +74,8 @@ class Procrastinate(Peer):
         async with app.open_async():
             await app.schema_manager.apply_schema_async()
 
-    def clear(self) -> None:
-        with self.server.connect(self.database) as conn:
-            conn.execute("truncate procrastinate_jobs, procrastinate_events, procrastinate_periodic_defers")
-
-    def fill(self, work: Sequence[Work], committed: Callable[[], None]) -> None:
-        """Its triggers notify within the transaction."""
-        with self.server.connect(self.database, self.login) as conn:
-            with conn.transaction():
-                for each in work:
-                    conn.execute(_FILL, parameters(each, each.count))
-            committed()
-
     def offers(self, work: Work) -> bool:  # noqa: ARG002 (both)
         return True
-
-    def unfinished(self) -> bool:
-        query = "select exists (select from procrastinate_jobs where status in ('todo', 'doing'))"
-        return bool(self.server.one(query, database=self.database))
-
-    def outcome(self) -> Outcome:
-        with self.server.connect(self.database) as conn:
-            row = conn.execute(_OUTCOME).fetchone()
-        assert row is not None
-        return Outcome(*row)
 
     def worker(self, number: int, tally: Tally) -> Command:
         return self._worker(number, tally, *self.options)
@@ -110,18 +89,12 @@ class Procrastinate(Peer):
         pool = {} if self.pool is None else {"BENCH_POOL": str(self.pool)}
         return Command(argv, {"BENCH_DSN": self.producer_dsn(), **pool, **tally.environment(number)})
 
-    def producer_dsn(self) -> str:
-        return self.server.dsn(self.database, self.login)
-
     @asynccontextmanager
     async def producer(self, dsn: str) -> AsyncIterator[Producer]:
         size: dict[str, Any] = {} if self.pool is None else {"min_size": self.pool, "max_size": self.pool}
         app = App(connector=PsycopgConnector(conninfo=dsn, **size))
         async with app.open_async():
             yield Defers(app)
-
-    def idle(self, tally: Tally) -> list[Idle]:
-        return [Idle("worker", self.login, self.worker(0, tally))]
 
 
 class ProcrastinateTuned(Procrastinate):

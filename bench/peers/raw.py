@@ -5,12 +5,13 @@ and ended in another. No leases, no retries, no locks, no notifications, one kin
 """
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import ClassVar
 
 import psycopg
 
-from bench.peer import Idle, Outcome, Peer, Work
+from bench.peer import Idle
+from bench.peers.tables import TablePeer
 from bench.processes import Command
 from bench.tally import Tally
 
@@ -38,7 +39,7 @@ create table result (
 """
 _FILL = """
 insert into job (queue, task, args)
-select 'bench', 'bench.noop', jsonb_build_object('n', n) from generate_series(1, %s) as n
+select 'bench', 'bench.noop', jsonb_build_object('n', n) from generate_series(1, %(count)s) as n
 """
 _UNFINISHED = """
 select exists (select from job where queue = 'bench' and status = 'todo')
@@ -49,7 +50,7 @@ select count(*), (select count(*) from result), coalesce(sum(attempts), 0) from 
 """
 
 
-class Raw(Peer):
+class Raw(TablePeer):
     """Drains only; `batch` is all it knows."""
 
     ceiling = True
@@ -62,10 +63,10 @@ class Raw(Peer):
         }
     )
     batch: ClassVar[int]
-
-    @property
-    def login(self) -> str:
-        return self.database
+    clear_sql = "truncate job, result"
+    fill_sql = _FILL
+    unfinished_sql = _UNFINISHED
+    outcome_sql = _OUTCOME
 
     @property
     def settings(self) -> str:  # type: ignore[override]
@@ -80,30 +81,9 @@ class Raw(Peer):
         with self.server.connect(self.database, self.login) as conn:
             conn.execute(_SCHEMA)
 
-    def clear(self) -> None:
-        with self.server.connect(self.database) as conn:
-            conn.execute("truncate job, result")
-
-    def fill(self, work: Sequence[Work], committed: Callable[[], None]) -> None:
-        with self.server.connect(self.database, self.login) as conn:
-            conn.execute(_FILL, [sum(each.count for each in work)])
-        committed()
-
-    def unfinished(self) -> bool:
-        return bool(self.server.one(_UNFINISHED, database=self.database))
-
-    def outcome(self) -> Outcome:
-        with self.server.connect(self.database) as conn:
-            row = conn.execute(_OUTCOME).fetchone()
-        assert row is not None
-        return Outcome(*row)
-
     def worker(self, number: int, tally: Tally) -> Command:
         argv = [sys.executable, "-m", "bench.tasks.raw", self.producer_dsn(), str(self.batch)]
         return Command(argv, tally.environment(number))
-
-    def producer_dsn(self) -> str:
-        return self.server.dsn(self.database, self.login)
 
     def idle(self, tally: Tally) -> list[Idle]:  # noqa: ARG002 (it doesn't wait, it polls)
         return []
