@@ -1,6 +1,7 @@
 """GET /v1/jobs, /v1/jobs/{id}, /attempts, and the catalogue."""
 
-from typing import NoReturn
+from collections.abc import Awaitable, Callable
+from typing import NoReturn, TypeVar
 
 import msgspec
 from aiohttp import web
@@ -16,21 +17,23 @@ from app.http.requests import job_id_of, json_response, read_query
 from app.queries.attempts import list_attempts
 from app.queries.jobs import Job, JobFilter, Outcome, get_job, is_gone, list_jobs
 
+Seen = TypeVar("Seen", Job, Outcome)
+
 
 async def visible_job(call: Call, job_id: int) -> Job:
     """Raises JobNotFound, also for a job that the key may not see, and JobGone."""
+    return await visible(call, job_id, get_job)
+
+
+async def visible(call: Call, job_id: int, read: Callable[..., Awaitable[Seen | None]]) -> Seen:
+    """What `read` tells of the job; raises as visible_job does."""
     async with call.services.connection() as conn:
-        job = await get_job(conn, job_id=job_id)
+        job = await read(conn, job_id=job_id)
         if job is None:
             await refuse_missing(conn, call.key, job_id)
-    refuse_unseen(call.key, job)
+    if not call.key.sees(job.queue, job.task):
+        raise JobNotFound(f"no job has the id {job_id}")
     return job
-
-
-def refuse_unseen(key: Key, job: Job | Outcome) -> None:
-    """Raises JobNotFound for a job that the key may not see: nothing tells it from one that is not there."""
-    if not key.sees(job.queue, job.task):
-        raise JobNotFound(f"no job has the id {job.id}")
 
 
 async def refuse_missing(conn: Connection, key: Key, job_id: int) -> NoReturn:

@@ -5,7 +5,7 @@ import asyncio
 from aiohttp import web
 
 from app.http.bodies import JobStatus, Result, Wait
-from app.http.reading import refuse_missing, refuse_unseen
+from app.http.reading import visible
 from app.http.registry import Call
 from app.http.requests import job_id_of, job_url, json_response, read_query
 from app.queries.jobs import Outcome, get_outcome
@@ -18,18 +18,8 @@ RELOOK = 15.0
 async def result(call: Call) -> web.Response:
     wait = min(read_query(call.request, Wait).wait, LONGEST)
     job_id = job_id_of(call.request)
-    job = await (_wait_final(call, job_id, wait) if wait else _visible_outcome(call, job_id))
+    job = await (_wait_final(call, job_id, wait) if wait else visible(call, job_id, get_outcome))
     return _final(job) if job.final else _still(job)
-
-
-async def _visible_outcome(call: Call, job_id: int) -> Outcome:
-    """Raises JobNotFound and JobGone as visible_job does."""
-    async with call.services.connection() as conn:
-        job = await get_outcome(conn, job_id=job_id)
-        if job is None:
-            await refuse_missing(conn, call.key, job_id)
-    refuse_unseen(call.key, job)
-    return job
 
 
 async def _wait_final(call: Call, job_id: int, wait: float) -> Outcome:
@@ -39,7 +29,7 @@ async def _wait_final(call: Call, job_id: int, wait: float) -> Outcome:
     async with call.services.watch.on(job_id) as changed:
         while True:
             changed.clear()
-            job = await _visible_outcome(call, job_id)
+            job = await visible(call, job_id, get_outcome)
             left = end - clock()
             if job.final or left <= 0 or call.services.stopping.is_set():
                 return job
