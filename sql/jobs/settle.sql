@@ -1,7 +1,7 @@
 -- jobs.settle: ends what a worker reports as ended; items that the database refuses end as failed, alone.
 -- Caller: internal
--- Writes: jobs.late_results.job_id, .claim_no, .session_id, .login, .item
--- Calls: jobs.fail_with, jobs.finish
+-- Writes: nothing
+-- Calls: jobs.fail_with, jobs.finish, jobs.keep_late
 -- Raises: OWV01 for more than 1,000 items
 create or replace function jobs.settle(
     _session bigint, _ids bigint[], _claims integer[], _results text[], _failures text[],
@@ -48,15 +48,6 @@ begin
         return;
     end if;
     -- What is recorded already for this claim is acknowledged again; anything else came too late and is kept as evidence.
-    with late as (
-        select i.id, i.claim_no, left(jsonb_build_array(i.result, i.failure)::text, 8192) as item
-          from unnest(_ids, _claims, _results, _failures) as i(id, claim_no, result, failure)
-         where (select count(*) from jobs.run as r  -- never a join, which would read every run there is
-                 where r.job_id = i.id and r.claim_no = i.claim_no and r.session_id = _session) = 0
-    ), kept as (
-        insert into jobs.late_results (job_id, claim_no, session_id, login, item)
-        select l.id, l.claim_no, _session, session_user, l.item from late as l limit 100
-    )
-    select array_agg(l.id) into stale from late as l;
+    stale := jobs.keep_late(_session, _ids, _claims, _results, _failures);
 end
 $$;

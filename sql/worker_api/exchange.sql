@@ -1,7 +1,7 @@
 -- worker_api.exchange: one round trip of a worker: settle what ended, give back, claim; and the heartbeat.
 -- Caller: onewriter_worker
 -- Writes: jobs.session.last_seen_at, .expires_at, procrastinate.procrastinate_jobs.started_at
--- Calls: jobs.channels, jobs.claim, jobs.fail_with, jobs.give_back, jobs.held_session, jobs.next_due, jobs.settle, jobs.settle_retries, jobs.unpark
+-- Calls: jobs.channels, jobs.claim, jobs.fail_with, jobs.give_back, jobs.held_session, jobs.keep_late, jobs.next_due, jobs.settle, jobs.settle_retries, jobs.unpark
 -- Raises: OWV01 for a call that is too large; 22P02 for text that is no JSON
 create or replace function worker_api.exchange(
     _session bigint, _secret text, _done bigint[], _claims integer[], _results text[], _failures text[],
@@ -31,6 +31,11 @@ begin
     end if;
     _s := jobs.held_session(_session, _secret);
     if _s.id is null then
+        -- Too late, and kept as evidence where it is the session that was lost: its jobs are with others.
+        perform jobs.keep_late(_session, _done[1:1000], _claims[1:1000], _results[1:1000], _failures[1:1000])
+          from jobs.session as s
+         where s.id = _session and s.secret = _secret and s.login = session_user and s.lost_at is not null
+           and _done is not null;
         return '{"gone":true}';
     end if;
 

@@ -54,6 +54,16 @@ def test_a_stale_item_in_a_batch_is_refused_alone_and_kept_as_evidence(db: Datab
     assert late == [(theirs["id"], worker.id, "onewriter_test_worker")]
 
 
+def test_a_session_fills_no_disk_with_late_results(db: Database) -> None:
+    server, worker, other = db.connect("server"), Session(db), Session(db, "worker2")
+    enqueue(server, job())
+    (theirs,) = other.claim()
+    for _ in range(12):
+        assert len(worker.exchange(done=[done(theirs)] * 150)["stale"]) == 150
+    counted = db.connect("dba").execute("select count(*) from inspect.late_results").fetchone()
+    assert counted == (1000,)
+
+
 @pytest.mark.parametrize(
     "how", ["wrong secret", "another login", "lost session", "closed session", "no session"]
 )
@@ -82,6 +92,10 @@ def test_who_is_not_the_live_session_is_told_gone(db: Database, how: str) -> Non
     assert server.execute(
         "select count(*) from server_api.attempt where status = 'succeeded'"
     ).fetchone() == (0,)
+    # What a lost worker reports is evidence; what an impostor sends is none.
+    late = db.connect("dba").execute("select job_id, claim_no, session, login from inspect.late_results")
+    mine = [(job_id, held["claim_no"], worker.id, "onewriter_test_worker")]
+    assert late.fetchall() == (mine if how == "lost session" else [])
 
 
 def test_a_late_settle_of_an_earlier_claim_by_the_same_worker_is_refused(db: Database) -> None:
