@@ -50,8 +50,10 @@ begin
     _back := jobs.give_back(_holder, 'lost', coalesce(_rest, '[]'));
     return json_build_object(
         'session', _holder, 'returned', cardinality(_back.ids), 'failed', _ended.ended,
+        -- Its own queues too: what an exchange had taken that never ended is ready again, and nobody's to signal.
         'wake', case when _holder is null then '{}'
-                     else array['ow_job', 'ow_out'] || jobs.channels(_back.queues || jobs.unpark(_ended.locks || _back.locks))
+                     else array['ow_job', 'ow_out'] || coalesce(jobs.channels(_s.queues), array['ow_any'])
+                          || jobs.channels(_back.queues || jobs.unpark(_ended.locks || _back.locks))
                 end,
         'next', (select case when min(s.expires_at) is not null
                          then round(greatest(0, extract(epoch from min(s.expires_at) - clock_timestamp())), 3) end

@@ -8,6 +8,8 @@ from typing import Any, Literal, Self
 # A Bind of the worker's prepared exchange: the portal has no name, the statement this one.
 EXCHANGE = b"\0ow_exchange\0"
 READY, COMPLETE, SELECTED = b"Z", b"C", b"SELECT 1\0"
+# What the socket before the server holds for a reader that has stopped: little of a large answer.
+BUFFER = 4096
 Moment = Literal["before", "during", "after"]
 
 
@@ -16,6 +18,8 @@ class Proxy:
 
     `cut(moment)` arms one cut, made at the next exchange: "before" the server reads it, "during" its work
     (the client is gone, the server goes on), "after" the commit and before the client sees the answer.
+    `stop_at(marker)` stops one connection where the marker goes by, after it on the way to the client, before
+    it on the way to the server; `stopped` is set then, and `go_on()` ends it. `exchanges` counts exchanges.
     """
 
     def __init__(self, upstream: int, host: str = "127.0.0.1") -> None:
@@ -24,7 +28,11 @@ class Proxy:
         self._listening.settimeout(0.2)
         self.port: int = self._listening.getsockname()[1]
         self.cuts = 0
+        self.exchanges = 0
+        self.stopped = threading.Event()
         self._armed: Moment | None = None
+        self._marker: bytes | None = None
+        self._going_on = threading.Event()
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._threads = [threading.Thread(target=self._accept, name="proxy")]
@@ -35,6 +43,7 @@ class Proxy:
 
     def __exit__(self, *_: object) -> None:
         self._closing.set()
+        self._going_on.set()
         for thread in self._threads:
             thread.join()
         self._listening.close()
@@ -42,9 +51,27 @@ class Proxy:
     def cut(self, moment: Moment) -> None:
         self._armed = moment
 
+    def stop_at(self, marker: bytes) -> None:
+        self._marker = marker
+        self.stopped.clear()
+        self._going_on.clear()
+
+    def go_on(self) -> None:
+        self._going_on.set()
+
+    def wait_where_marked(self, data: bytes) -> None:
+        """Called with what goes by; returns at once unless the marker is in it."""
+        with self._lock:
+            if self._marker is None or self._marker not in data:
+                return
+            self._marker = None
+        self.stopped.set()
+        self._going_on.wait()
+
     def taken(self) -> Moment | None:
         """The cut that is due, once: an exchange was just seen."""
         with self._lock:
+            self.exchanges += 1
             armed, self._armed = self._armed, None
             return armed
 
@@ -68,7 +95,7 @@ class Proxy:
     def _serve(self, client: socket.socket) -> None:
         with client:
             try:
-                server = socket.create_connection(self._upstream)
+                server = self._connect()
             except OSError:
                 return
             with server:
@@ -79,6 +106,18 @@ class Proxy:
         # Counted when both ends are closed: whoever waits for it finds the cut made.
         if cut:
             self.was_cut()
+
+    def _connect(self) -> socket.socket:
+        server = socket.socket()
+        server.setsockopt(
+            socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER
+        )  # before connecting, or it has no effect
+        try:
+            server.connect(self._upstream)
+        except OSError:
+            server.close()
+            raise
+        return server
 
 
 class _Pipe:
@@ -97,7 +136,10 @@ class _Pipe:
                     return False
                 if end is self._server:
                     self._client.sendall(data)
-                elif self._cut(data):
+                    self._proxy.wait_where_marked(data)
+                    continue
+                self._proxy.wait_where_marked(data)
+                if self._cut(data):
                     return True
         return False
 

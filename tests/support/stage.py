@@ -97,6 +97,13 @@ class Stage:
             counted[STATUSES.get((row["status"], row["gate"]), known)] += row["n"]
         return dict(counted)
 
+    def ready(self) -> int:
+        """How many jobs are ready: cheap, however many have ended."""
+        query = "select count(*) from procrastinate.procrastinate_jobs where status = 'todo' and gate < 2"
+        row = self._dba.execute(query).fetchone()
+        assert row is not None
+        return int(row["count"])
+
     def rows(self, query: str, *params: Any) -> list[Row]:
         """As the server's login."""
         return self._reader.execute(query.encode(), params).fetchall()

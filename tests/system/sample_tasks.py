@@ -15,6 +15,16 @@ async def add(a: int, b: int = 1) -> int:
     return a + b
 
 
+@sample.task(name="length")
+async def length(text: str) -> int:
+    return len(text)
+
+
+@sample.task(name="says")
+async def says(text: str) -> str:
+    return text
+
+
 @sample.task(name="nap")
 async def nap(seconds: float = 0.05) -> list[float]:
     """When it began and when it ended, by the clock that all processes of a machine share."""

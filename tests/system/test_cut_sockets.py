@@ -34,11 +34,10 @@ def proxied_worker(stage: Stage, proxy: Proxy, *options: str) -> Process:
 
 def cut_once(stage: Stage, proxy: Proxy, moment: Moment) -> None:
     """In the midst of work: with a backlog, so that exchanges carry results and claims."""
-    before = stage.statuses()
-    if before.get("ready", 0) < BACKLOG:
+    if stage.ready() < BACKLOG:
         stage.enqueue_many(naps(BACKLOG))
-    stage.until(lambda: stage.statuses().get("succeeded", 0) > before.get("succeeded", 0))
-    cuts = proxy.cuts
+    exchanges, cuts = proxy.exchanges, proxy.cuts
+    stage.until(lambda: proxy.exchanges > exchanges + 1, say=lambda: "the worker doesn't come back")
     proxy.cut(moment)
     stage.until(lambda: proxy.cuts > cuts, say=lambda: f"no exchange to cut {moment}")
 
