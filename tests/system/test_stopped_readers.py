@@ -47,7 +47,7 @@ def test_a_worker_stopped_inside_a_large_answer(stage: Stage, proxy: Proxy) -> N
 
 @pytest.mark.pg15
 def test_a_backend_that_waits_for_its_client_in_a_claim_is_ended(stage: Stage) -> None:
-    """Whoever makes the answer larger than the sockets holds jobs and session locked, and no cancel reaches it."""
+    """An answer larger than the sockets keeps jobs and session locked, and no cancel reaches it."""
     stage.scheduler()
     stuck = Session(stage.db, lease=int(LEASE))
     (job,) = enqueue(stage.server, {"task": "sample.add", "queue": "default", "args": {"a": 1}})
