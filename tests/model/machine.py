@@ -233,7 +233,7 @@ class JobMachine(RuleBasedStateMachine):
             "resume": stranger.resume,
             "close": stranger.close,
         }
-        assert calls[verb]()["gone"] is True
+        assert calls[verb]().get("gone") is True
 
     # --- the scheduler, and time -------------------------------------------------------------------------
 

@@ -61,4 +61,20 @@ FAULTS = [
         "if _plain and _free < cardinality(_found) then",
         "if false then",
     ),
+    Fault(
+        "a release counts as a crash",
+        "jobs/give_back",
+        "when _kind <> 'lost' then j.crashes",
+        "when _kind = 'retry' then j.crashes",
+    ),
+    Fault(
+        "claims what has expired",
+        "jobs/candidates",
+        "_now constant timestamptz := clock_timestamp()",
+        "_now constant timestamptz := '-infinity'",
+    ),
+    Fault("claims from a paused queue", "jobs/candidates", "where q.paused_at is not null", "where false"),
+    Fault("resume keeps its secret", "worker_api/resume", "set secret = _new", "set secret = s.secret"),
+    Fault("a lost session may speak", "jobs/held_session", "s.lost_at is null and "),
+    Fault("any login may speak", "jobs/held_session", " and s.login = session_user"),
 ]
