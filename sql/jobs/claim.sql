@@ -31,6 +31,11 @@ begin
     if _found is null then
         return;
     end if;
+    if _plain and _free < cardinality(_found) then
+        -- What begins at once is the best of all, as the worker sorts them; several queues come one after the other.
+        _plain := coalesce(jsonb_array_length(_floor), cardinality(_queues), 1 + (
+            select count(*)::integer from jobs.queue as q where q.paused_at is not null)) = 1;
+    end if;
     _ids := _found;
     if not _plain then
         select c.ids, c.parked, c.left_queues into _ids, _parked, _left_queues from jobs.choose(_found, _want, _free) as c;

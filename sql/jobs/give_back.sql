@@ -1,10 +1,12 @@
 -- jobs.give_back: returns held jobs to their queues (retry, release, loss); answers the queues and locks concerned.
 -- Caller: internal
 -- Writes: procrastinate.procrastinate_jobs.status, .worker_id, .attempts, .crashes, .scheduled_at, .gate, .priority, .queue_name, .lock, .queueing_lock, .abort_requested, .started_at, jobs.attempt.job_id, .claim_no, .attempt, .session_id, .status, .reason, .started_at, .finished_at, .error, jobs.job_event.job_id, .type, .detail, jobs.queue.name
+-- Calls: jobs.finish
 -- Moves: doing -> todo
 -- Raises: class 22 and 23 for content that the tables refuse
 create or replace function jobs.give_back(
-    _session bigint, _kind text, _items jsonb, out ids bigint[], out queues text[], out locks text[])
+    _session bigint, _kind text, _items jsonb, out ids bigint[], out queues text[], out locks text[],
+    out signals text[])
     language plpgsql
     set search_path = pg_catalog, procrastinate, jobs, pg_temp
     set enable_mergejoin = off set enable_hashjoin = off set enable_seqscan = off set enable_bitmapscan = off
@@ -16,7 +18,7 @@ declare
     _job procrastinate_jobs;
     _taken bigint;
 begin
-    ids := '{}'; queues := '{}'; locks := '{}';
+    ids := '{}'; queues := '{}'; locks := '{}'; signals := '{}';
     insert into jobs.queue (name)
     select distinct i ->> 5 from jsonb_array_elements(_items) as i where i ->> 5 is not null order by 1
     on conflict (name) do nothing;
@@ -33,6 +35,16 @@ begin
          where j.id = _item.id and j.claim_no = _item.claim_no and j.worker_id = _session and j.status = 'doing'
            for update;
         continue when not found;
+        if _job.lock is not null then
+            locks := locks || _job.lock;
+        end if;
+        -- Whoever cancelled it was told that it ends: it must not run once more because its worker stops.
+        if _kind = 'release' and _job.abort_requested then
+            signals := signals || (select case when f.handled then array['ow_job', 'ow_out'] else array['ow_job'] end
+                                     from jobs.finish(_session, array[_job.id], array[_job.claim_no], null,
+                                                      array['["aborted", "Aborted on request."]']) as f);
+            continue;
+        end if;
         -- It never loses its work: where another waiting job has its queueing lock, it returns without.
         select o.id into _taken from procrastinate_jobs as o
          where o.queueing_lock = _job.queueing_lock and o.status = 'todo' and o.id <> _job.id;
@@ -74,9 +86,6 @@ begin
         end if;
         ids := ids || _job.id;
         queues := queues || coalesce(_item.queue, _job.queue_name)::text;
-        if _job.lock is not null then
-            locks := locks || _job.lock;
-        end if;
     end loop;
 end
 $$;

@@ -7,4 +7,4 @@ union all
 select j.id, j.claim_no, j.attempts, j.worker_id, j.status::text::jobs.attempt_status, j.reason, j.started_at,
        j.finished_at, j.result, j.error
   from procrastinate.procrastinate_jobs as j
- where j.status in ('succeeded', 'failed', 'aborted') and j.reason is distinct from 'expired';
+ where j.status in ('succeeded', 'failed', 'aborted') and j.worker_id is not null;

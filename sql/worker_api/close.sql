@@ -18,7 +18,7 @@ begin
     select b.* into _back from jobs.give_back(_session, 'release', (
         select coalesce(jsonb_agg(jsonb_build_array(j.id, j.claim_no)), '[]') from procrastinate_jobs as j
          where j.worker_id = _session and j.status = 'doing')) as b;
-    perform jobs.notify(jobs.channels(_back.queues || jobs.unpark(_back.locks)));
+    perform jobs.notify(_back.signals || jobs.channels(_back.queues || jobs.unpark(_back.locks)));
     return json_build_object('returned', cardinality(_back.ids));
 end
 $$;

@@ -62,6 +62,7 @@ begin
         _released := jobs.give_back(_session, 'release', _release::jsonb);
         _queues := _queues || _released.queues;
         _locks := _locks || _released.locks;
+        _wake := _wake || _released.signals;
     end if;
     if _locks <> '{}' then
         _queues := _queues || jobs.unpark(_locks);

@@ -2,7 +2,7 @@
 -- Caller: onewriter_worker
 -- Writes: jobs.session.secret, .backend_pid, .last_seen_at, .expires_at
 -- Calls: jobs.channels, jobs.give_back, jobs.held_session, jobs.notify, jobs.unpark
--- Raises: 22P02 for text that is no JSON
+-- Raises: 22P02 for text that is no JSON, 22023 for JSON that is no array
 create or replace function worker_api.resume(_session bigint, _secret text, _held text) returns json
     language plpgsql security definer
     set search_path = pg_catalog, procrastinate, jobs, pg_temp
@@ -24,8 +24,10 @@ begin
     select b.* into _back from jobs.give_back(_session, 'release', (
         select coalesce(jsonb_agg(jsonb_build_array(j.id, j.claim_no)), '[]') from procrastinate_jobs as j
          where j.worker_id = _session and j.status = 'doing'
-           and not coalesce(_held::jsonb, '[]') @> jsonb_build_array(jsonb_build_array(j.id, j.claim_no)))) as b;
-    perform jobs.notify(jobs.channels(_back.queues || jobs.unpark(_back.locks)));
+           -- Compared whole: jsonb's @> knows no order, and takes [2, 1] for [1, 2].
+           and not exists (select from jsonb_array_elements(coalesce(_held::jsonb, '[]')) as h
+                            where h = jsonb_build_array(j.id, j.claim_no)))) as b;
+    perform jobs.notify(_back.signals || jobs.channels(_back.queues || jobs.unpark(_back.locks)));
     return json_build_object('secret', _new);
 end
 $$;

@@ -138,3 +138,15 @@ def test_a_worker_sees_its_own_running_jobs_and_no_others(db: Database) -> None:
     enqueue(server, job(args={"secret": 1}), job())
     (mine,), _ = worker.claim(), other.claim()
     assert worker.connection.execute("select id from worker_api.running").fetchall() == [(mine["id"],)]
+
+
+@pytest.mark.parametrize("floor", [None, [["a", 0, 0], ["b", 5, 0]]])
+def test_what_begins_at_once_is_what_the_worker_takes_first(
+    db: Database, floor: list[list[object]] | None
+) -> None:
+    """The best of all its queues, not of the first: only what has begun can count a crash."""
+    server, worker = db.connect("server"), Session(db, queues=["a", "b"])
+    prefetched, first = enqueue(server, job(queue="a"), job(queue="b", priority=5))
+    assert [item["id"] for item in worker.claim(3, free=1, floor=floor)] == [first, prefetched]
+    rows = server.execute("select id from server_api.job where started_at is not null").fetchall()
+    assert rows == [(first,)]

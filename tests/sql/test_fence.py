@@ -262,3 +262,55 @@ def test_one_bad_retry_among_good_ones(db: Database, item: str) -> None:
     assert list(answer["failed"]) == [str(bad["id"])]
     assert status(server, bad["id"]) == "failed"
     assert [status(server, g["id"]) for g in good] == ["ready", "ready"]
+
+
+def test_a_run_whose_worker_calls_it_expired_is_still_a_run(db: Database) -> None:
+    server, worker = db.connect("server"), Session(db)
+    enqueue(server, job())
+    (held,) = worker.claim()
+    end = done(held, how="failed", reason="expired")
+    assert "stale" not in worker.exchange(done=[end])
+    assert "stale" not in worker.exchange(done=[end]), "recorded, so acknowledged again"
+    assert server.execute("select status, reason from server_api.attempt").fetchall() == [
+        ("failed", "expired")
+    ]
+
+
+def test_resume_compares_a_claim_as_a_whole(db: Database) -> None:
+    """Job 1 in its claim 2 is held; that does not stand for job 2 in its claim 1."""
+    server, worker = db.connect("server"), Session(db)
+    first, second = enqueue(server, job(priority=1), job())
+    (held,) = worker.claim()
+    worker.exchange(release=[release(held)])
+    kept, lost = worker.claim(2)
+    assert (
+        (kept["id"], kept["claim_no"], lost["id"], lost["claim_no"]) == (first, 2, second, 1) == (1, 2, 2, 1)
+    )
+    worker.resume([kept])
+    assert (status(server, first), status(server, second)) == ("running", "ready")
+
+
+@pytest.mark.parametrize("way", ["release", "resume", "close"])
+def test_what_is_given_back_after_an_abort_was_asked_ends_aborted(db: Database, way: str) -> None:
+    """A worker that stops must not turn a cancel into one more run."""
+    server, worker = db.connect("server"), Session(db)
+    job_id, next_place = enqueue(server, job(lock="L"), job(lock="L"))
+    (held,) = worker.claim(2)
+    db.connect("admin").execute("insert into jobs.subscription values ('echo', 'aborted')")
+    listener = db.connect("server")
+    listener.execute("listen ow_job")
+    listener.execute("listen ow_out")
+    server.execute("select server_api.cancel(%s, 'me', null)", [job_id])
+    match way:
+        case "release":
+            assert {"ow_job", "ow_out", "ow_any"} <= set(worker.exchange(release=[release(held)])["wake"])
+        case "resume":
+            worker.resume()
+        case "close":
+            assert worker.close() == {"returned": 0}
+    assert (status(server, job_id), status(server, next_place)) == ("aborted", "ready")
+    assert server.execute("select claim_no, attempt, status, error from server_api.attempt").fetchall() == [
+        (1, 1, "aborted", "Aborted on request.")
+    ]
+    if way != "release":
+        assert {n.channel for n in listener.notifies(timeout=5, stop_after=2)} == {"ow_job", "ow_out"}
