@@ -197,6 +197,18 @@ def test_a_queue_in_which_another_task_waits_is_not_granted(
     assert grant_of(db, login) == (["billing"], {})
 
 
+def test_a_publish_waits_for_no_worker(db: Database, host: Host) -> None:
+    publish(db, billing=["billing.a"])
+    login = host(tasks=["billing.*"], in_flight=5)
+    enqueue(db.connect("server"), job(task="billing.a", queue="billing"))
+    worker = Session(db, login)
+    worker.connection.execute("begin")
+    assert claimed(worker) == [("billing", "billing.a")]
+    publish(db, billing=["billing.a", "mail.send"])
+    assert grant_of(db, login)[0] == []
+    worker.connection.execute("commit")
+
+
 def test_queues_that_change_hands_are_signalled(db: Database, host: Host) -> None:
     listener = db.connect("server")
     listener.execute("listen ow_any")
@@ -400,6 +412,24 @@ def test_the_role_has_its_limits_and_no_other_right(db: Database, host: Host) ->
     with pytest.raises(psycopg.OperationalError, match="too many connections for role"):
         db.connect(login)
     [other.close() for other in others]
+
+
+def test_an_admin_need_not_be_a_superuser(db: Database) -> None:
+    """Only temp_file_limit is a superuser's to set: it is left out, and that is told."""
+    admin, ops, name = db.connect("admin"), f"ops_{os.getpid()}", f"ops_host_{os.getpid()}"
+    admin.execute(f"create role {ops} login createrole".encode())
+    admin.execute(f"grant onewriter_api to {ops}; grant onewriter_worker to {ops} with admin option".encode())
+    db.made |= {ops, name}
+    try:
+        with db.connect(ops) as conn:
+            assert create_worker_login(conn, name, PASSWORD, Grant(queues=["a"]), LIMITS, actor="me") is False
+            session = Session(db, name)
+            assert revoke_worker_login(conn, name, actor="me", reason="moved").sessions == 1
+            with pytest.raises(psycopg.OperationalError):
+                session.exchange()
+            drop_login(conn, name)
+    finally:
+        admin.execute(f"drop role if exists {name}; drop role {ops}".encode())
 
 
 def test_neither_the_role_nor_its_row_is_left_alone(db: Database, host: Host) -> None:
