@@ -3,7 +3,8 @@
 OnewriterError
  +- NotFound          JobNotFound, JobGone, RouteNotFound
  +- Conflict          StateConflict, QueueingLockTaken, NameTaken
- +- Invalid           InvalidArguments, UnknownTask, InvalidCursor, IdempotencyKeyReused, BodyTooLarge
+ +- Invalid           InvalidArguments, UnknownTask, QueueRefusesTask, InvalidCursor, IdempotencyKeyReused,
+ |                    BodyTooLarge
  +- Malformed  Unauthenticated  MissingScope  NotAllowed  MethodNotAllowed
  +- Unavailable       DatabaseUnavailable, Overloaded, NotReady
  +- Unexpected
@@ -192,6 +193,15 @@ class UnknownTask(Invalid):
         "The catalogue has no task of this name.",
         "Check the name, or publish the catalogue: `onewriter tasks publish`.",
         ("OWU01",),
+    )  # fmt: skip
+
+
+class QueueRefusesTask(Invalid):
+    problem = Problem(
+        "queue-refuses-task", 422, "The queue does not take this task",
+        "A login that may run only some tasks claims from this queue; `takes` has their patterns.",
+        "Use another queue, or give the task's name to the workers' login (docs/operations.md).",
+        ("OWT01",),
     )  # fmt: skip
 
 

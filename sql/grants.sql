@@ -57,6 +57,9 @@ grant execute on function operator_api.run_now to onewriter_dba;
 grant execute on function operator_api.remove  to onewriter_dba;
 grant execute on function operator_api.pause   to onewriter_dba;
 grant execute on function operator_api.resume  to onewriter_dba;
+-- Worker hosts' logins: see them, and end a stolen one from psql. They are made as the owner, by the admin's commands.
+grant execute on function operator_api.revoke_login to onewriter_dba;
+grant select on inspect.worker_logins to onewriter_dba, onewriter_server;
 -- A view's functions run with the rights of who reads it: these two compute and read no table.
 grant execute on function jobs.status_of to onewriter_server, onewriter_dba;
 grant execute on function jobs.mask      to onewriter_server, onewriter_dba;

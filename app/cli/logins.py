@@ -9,6 +9,7 @@ import rich_click as click
 from app.cli.connection import as_admin
 from app.cli.output import json_option, show_rows
 from app.schema.logins import KINDS, create_login, drop_login, list_logins, new_password, require_new
+from app.schema.worker_logins import forget_worker_login
 from app.settings import Settings
 
 password_option = click.option(
@@ -44,9 +45,12 @@ def ls(as_json: bool) -> None:
 @logins.command
 @click.argument("name")
 def drop(name: str) -> None:
-    """Drop a login of onewriter's."""
+    """Drop a login of onewriter's; one of a worker host's after `workers login revoke`."""
     with as_admin() as conn:
-        drop_login(conn, name, role_prefix=Settings().role_prefix)
+        prefix = Settings().role_prefix
+        with conn.transaction():
+            drop_login(conn, name, role_prefix=prefix)
+            forget_worker_login(conn, name, role_prefix=prefix)
     click.echo(f"dropped {name}", err=True)
 
 
@@ -63,10 +67,16 @@ def create_dba(name: str, password_file: Path | None) -> None:
     _create(name, "dba", password_file)
 
 
-def _create(name: str, kind: str, password_file: Path | None) -> None:
+def given_or_new(password_file: Path | None) -> str:
+    """The password of a new login."""
     password = password_file.read_text(encoding="utf-8").strip() if password_file else new_password()
     if not password:
         raise click.UsageError(f"{password_file} is empty")
+    return password
+
+
+def _create(name: str, kind: str, password_file: Path | None) -> None:
+    password = given_or_new(password_file)
     with as_admin() as conn:
         require_new(conn, name)
         create_login(conn, name, kind, password, role_prefix=Settings().role_prefix)

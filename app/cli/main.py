@@ -32,6 +32,7 @@ COMMANDS = {
     "config": "app.cli.config:config",
     "logins": "app.cli.logins:logins",
     "dba": "app.cli.logins:dba",
+    "workers": "app.cli.workers:workers",
     "keys": "app.cli.keys:keys",
     "tasks": "app.cli.tasks:tasks",
     "queues": "app.cli.queues:queues",

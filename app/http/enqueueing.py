@@ -12,7 +12,7 @@ from app.commands.enqueue_batch import enqueue_batch
 from app.commands.jobs_in import Cause, Idempotency, JobIn, Replay
 from app.database.notifier import queue_channels
 from app.database.sqlstates import translate
-from app.errors import IdempotencyKeyReused, OnewriterError, QueueingLockTaken
+from app.errors import IdempotencyKeyReused, OnewriterError, QueueingLockTaken, QueueRefusesTask
 from app.http.bodies import Enqueued, EnqueuedBatch, NewBatch, NewJob
 from app.http.catalogue import Catalogue
 from app.http.content import decode
@@ -94,9 +94,11 @@ async def _prepare_all(call: Call, body: NewBatch, catalogue: Catalogue) -> list
 
 
 def _placed(error: OnewriterError) -> OnewriterError:
-    """A taken queueing_lock names the job in the batch by its index."""
+    """A taken queueing_lock or a queue that doesn't take the task names the job in the batch by its index."""
     if isinstance(error, QueueingLockTaken) and "index" in error.facts:
         return within(error, f"jobs[{error.facts['index']}].queueing_lock")
+    if isinstance(error, QueueRefusesTask):
+        return within(error, f"jobs[{error.facts['index']}]")
     return error
 
 

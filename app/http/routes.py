@@ -10,6 +10,7 @@ from app.errors import (
     NotFound,
     NotReady,
     QueueingLockTaken,
+    QueueRefusesTask,
     RouteNotFound,
     StateConflict,
     UnknownTask,
@@ -20,7 +21,9 @@ from app.queries.jobs import Job
 from app.queries.tasks import Task
 
 READ, WRITE, OPERATE, ADMIN = "jobs:read", "jobs:write", "jobs:operate", "admin"
-ENQUEUE_ERRORS = (NotAllowed, UnknownTask, InvalidArguments, QueueingLockTaken, IdempotencyKeyReused)
+ENQUEUE_ERRORS = (
+    NotAllowed, UnknownTask, InvalidArguments, QueueRefusesTask, QueueingLockTaken, IdempotencyKeyReused,
+)  # fmt: skip
 MISSING = (JobNotFound, JobGone)
 LOCATED = ("Location",)
 
@@ -85,7 +88,7 @@ VERBS = (
         summary="One more run of a job that failed, was cancelled or aborted",
         scope=OPERATE, body=bodies.Why, body_optional=True,
         answers=[Answer(status=202, says="it waits again", body=bodies.JobStatus, headers=LOCATED)],
-        errors=[*MISSING, StateConflict, QueueingLockTaken],
+        errors=[*MISSING, StateConflict, QueueingLockTaken, QueueRefusesTask],
     ),
     Route(
         method="POST", path="/v1/jobs/{job_id}/run-now", handler=operating.run_now,
@@ -93,7 +96,7 @@ VERBS = (
         scope=ADMIN, body=bodies.MandatoryWhy,
         answers=[Answer(status=201, says="a new job", body=bodies.JobStatus, headers=LOCATED),
                  Answer(status=202, says="due now", body=bodies.JobStatus, headers=LOCATED)],
-        errors=[*MISSING, StateConflict, QueueingLockTaken],
+        errors=[*MISSING, StateConflict, QueueingLockTaken, QueueRefusesTask],
     ),
     Route(
         method="DELETE", path="/v1/jobs/{job_id}", handler=operating.remove,

@@ -140,6 +140,21 @@ def writing_workers(conn: Connection[Any], prefix: str) -> Iterator[Finding]:
         yield Finding(f"the worker login {login} could write: {right}{more}", mend)
 
 
+def worker_logins(conn: Connection[Any], _prefix: str) -> Iterator[Finding]:
+    if _column(conn, "select to_regclass('inspect.worker_logins') is null") == [True]:
+        return  # an older schema, which is a finding of its own
+    rows = conn.execute(
+        """select quote_ident(login), can_login from inspect.worker_logins
+           where can_login = (revoked_at is not null) order by 1"""
+    )
+    for login, can_login in rows.fetchall():
+        if can_login:
+            yield Finding(f"the login {login} was revoked and may log in", f"alter role {login} nologin;")
+        else:
+            mend = f"onewriter workers login revoke {login}   # or: alter role {login} login;"
+            yield Finding(f"the worker login {login} cannot log in and was not revoked", mend)
+
+
 def orphaned_jobs(conn: Connection[Any], _prefix: str) -> Iterator[Finding]:
     (count,) = _column(
         conn,
@@ -200,6 +215,7 @@ CHECKS: tuple[Callable[[Connection[Any], str], Iterator[Finding]], ...] = (
     owned_by_us,
     writing_logins,
     writing_workers,
+    worker_logins,
     owner_lacks,
     orphaned_jobs,
     hardened,

@@ -79,8 +79,13 @@ def require_new(conn: Connection[Any], name: str) -> None:
         raise NameTaken(f"a role named {name} exists already")
 
 
-def list_logins(conn: Connection[Any], *, role_prefix: str = "onewriter") -> list[Login]:
-    """Direct members of the bundles that may log in; a member of the owner is a migrator."""
+def list_logins(
+    conn: Connection[Any], *, role_prefix: str = "onewriter", revoked: bool = False
+) -> list[Login]:
+    """Direct members of the bundles; a member of the owner is a migrator.
+
+    Those that may log in; with `revoked` also those that may not any more.
+    """
     bundles = {role_name(bundle, role_prefix): bundle for bundle in BUNDLES}
     rows = conn.cursor(row_factory=class_row(Login)).execute(
         """select login.rolname as name, bundle.rolname as kind,
@@ -88,20 +93,23 @@ def list_logins(conn: Connection[Any], *, role_prefix: str = "onewriter") -> lis
            from pg_auth_members m
            join pg_roles bundle on bundle.oid = m.roleid
            join pg_roles login on login.oid = m.member
-           where bundle.rolname = any(%s) and login.rolcanlogin
+           where bundle.rolname = any(%s) and (login.rolcanlogin or %s)
              -- Since 16 whoever makes a role is a member who may administer it, and nothing else.
              and coalesce((to_jsonb(m) ->> 'inherit_option')::boolean
                           or (to_jsonb(m) ->> 'set_option')::boolean, true)
            group by login.oid, login.rolname, bundle.rolname order by 2, 1""",
-        [list(bundles)],
+        [list(bundles), revoked],
     )
     kinds = {**bundles, role_name(OWNER, role_prefix): MIGRATOR}
     return [Login(row.name, kinds[row.kind], row.connections) for row in rows]
 
 
 def drop_login(conn: Connection[Any], name: str, *, role_prefix: str = "onewriter") -> None:
-    """Drops a login of ours; refuses any other role. Its open sessions end at their next statement."""
-    if name not in {login.name for login in list_logins(conn, role_prefix=role_prefix)}:
+    """Drops a login of ours, a revoked one too; refuses any other role.
+
+    Its open sessions end at their next statement.
+    """
+    if name not in {login.name for login in list_logins(conn, role_prefix=role_prefix, revoked=True)}:
         raise NotFound(f"{name} is no login of this installation")
     login, database = sql.Identifier(name), sql.Identifier(conn.info.dbname)
     conn.execute(sql.SQL("revoke all on database {} from {}").format(database, login))

@@ -1,9 +1,9 @@
 -- jobs.add: inserts jobs, each independent of the others; answers the ids drawn and the places (from 0) that got none.
 -- Caller: internal
 -- Writes: procrastinate.procrastinate_jobs.id, .queue_name, .task_name, .priority, .lock, .queueing_lock, .args, .status, .scheduled_at, .created_at, .due_at, .expires_at, .timeout, .max_attempts, .cause_id, .actor, .request_id, .gate, jobs.cause.id, .kind, .actor, .request_id, .ref, .reason, .first_job, .last_job, jobs.job_detail.job_id, .key, jobs.queue.name, jobs.idempotency.api_key, .key, .hash, .job_ids, .answer, .created_at
--- Calls: jobs.forget_old_keys
+-- Calls: jobs.forget_old_keys, jobs.refuse_misfits
 -- Moves: new -> todo
--- Raises: class 22 and 23 for content that the tables refuse
+-- Raises: OWT01 {"index", "queue", "task", "takes"}; class 22 and 23 for content that the tables refuse
 create or replace function jobs.add(
     _jobs jsonb, _cause jsonb default null, out ids bigint[], out missing integer[])
     language plpgsql
@@ -15,7 +15,7 @@ declare
     _now constant timestamptz := clock_timestamp();
     _cause_id constant bigint := case when _cause is not null then nextval('jobs.cause_id_seq') end;
     _plain bigint;
-    _new_queues text[];
+    _notable text[];  -- queues that are new, or that don't take every task
 begin
     -- Ids are drawn first, so that each place has its own, and what a unique index keeps out is known by its absence.
     ids := array(select nextval('procrastinate.procrastinate_jobs_id_seq')
@@ -38,8 +38,8 @@ begin
                  where x.queueing_lock is null and x.key is null and x.idempotency is null) as l
         returning queue_name)
     select count(*), array(select d.queue_name from (select distinct a.queue_name from added as a) as d
-                            where not exists (select from jobs.queue as q where q.name = d.queue_name))
-      into _plain, _new_queues
+                            where not exists (select from jobs.queue as q where q.name = d.queue_name and q.takes is null))
+      into _plain, _notable
       from added;
 
     -- What a unique index may keep out, and what has a key of the caller's.
@@ -80,15 +80,16 @@ begin
             select i.job_id, i.key from item as i join added as a on a.id = i.job_id where i.key is not null
         )
         select array_agg(i.ord::integer - 1 order by i.ord) filter (where i.job_id not in (select a.id from added as a)),
-               _new_queues || array(select d.queue_name from (select distinct a.queue_name from added as a) as d
-                                     where not exists (select from jobs.queue as q where q.name = d.queue_name))
-          into missing, _new_queues
+               _notable || array(select d.queue_name from (select distinct a.queue_name from added as a) as d
+                                     where not exists (select from jobs.queue as q where q.name = d.queue_name and q.takes is null))
+          into missing, _notable
           from item as i;
     end if;
 
-    if _new_queues <> '{}' then
-        insert into jobs.queue (name) select distinct n from unnest(_new_queues) as n order by 1
+    if _notable <> '{}' then
+        insert into jobs.queue (name) select distinct n from unnest(_notable) as n order by 1
         on conflict (name) do nothing;
+        perform jobs.refuse_misfits(_jobs);
     end if;
     if _cause is not null and ids <> '{}' then
         insert into jobs.cause (id, kind, actor, request_id, ref, reason, first_job, last_job) overriding system value

@@ -1,9 +1,9 @@
 -- jobs.give_back: returns held jobs to their queues (retry, release, loss); answers the queues and locks concerned.
 -- Caller: internal
 -- Writes: procrastinate.procrastinate_jobs.status, .worker_id, .attempts, .crashes, .scheduled_at, .gate, .priority, .queue_name, .lock, .queueing_lock, .abort_requested, .started_at, jobs.attempt.job_id, .claim_no, .attempt, .session_id, .status, .reason, .started_at, .finished_at, .error, jobs.job_event.job_id, .type, .detail, jobs.queue.name
--- Calls: jobs.finish
+-- Calls: jobs.finish, jobs.refuse_misfits
 -- Moves: doing -> todo
--- Raises: class 22 and 23 for content that the tables refuse
+-- Raises: OWT01 where a job would move into a queue that doesn't take its task; class 22 and 23 for content that the tables refuse
 create or replace function jobs.give_back(
     _session bigint, _kind text, _items jsonb, out ids bigint[], out queues text[], out locks text[],
     out signals text[])
@@ -44,6 +44,9 @@ begin
                                      from jobs.finish(_session, array[_job.id], array[_job.claim_no], null,
                                                       array['["aborted", "Aborted on request."]']) as f);
             continue;
+        end if;
+        if _item.queue is not null then
+            perform jobs.refuse_misfits(jsonb_build_array(jsonb_build_object('queue', _item.queue, 'task', _job.task_name)));
         end if;
         -- It never loses its work: where another waiting job has its queueing lock, it returns without.
         select o.id into _taken from procrastinate_jobs as o

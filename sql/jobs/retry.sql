@@ -1,9 +1,9 @@
 -- jobs.retry: a person's retry of a job that did not succeed: the same id, one more run allowed.
 -- Caller: internal
 -- Writes: procrastinate.procrastinate_jobs.status, .gate, .scheduled_at, .worker_id, .abort_requested, .crashes, .max_attempts, .expires_at, .finished_at, .reason, .error, jobs.attempt.job_id, .claim_no, .attempt, .session_id, .status, .reason, .started_at, .finished_at, .error, jobs.job_event.job_id, .type, .actor, .reason
--- Calls: jobs.channels, jobs.fail_with, jobs.locked_job, jobs.status_of
+-- Calls: jobs.channels, jobs.fail_with, jobs.locked_job, jobs.refuse_misfits, jobs.status_of
 -- Moves: failed|cancelled|aborted -> todo
--- Raises: OWN01, OWN03, OWS01 {"status"}, OWQ01 {"job_id"}
+-- Raises: OWN01, OWN03, OWS01 {"status"}, OWQ01 {"job_id"}, OWT01 {"queue", "task", "takes"}
 create or replace function jobs.retry(_job_id bigint, _actor text, _reason text) returns json
     language plpgsql
     set search_path = pg_catalog, procrastinate, jobs, pg_temp
@@ -15,6 +15,7 @@ begin
         perform jobs.fail_with('OWS01', format('a job that has status %s cannot be retried', _job.status),
                                jsonb_build_object('status', jobs.status_of(_job.status, _job.gate)));
     end if;
+    perform jobs.refuse_misfits(jsonb_build_array(jsonb_build_object('queue', _job.queue_name, 'task', _job.task_name)));
     -- The last run makes room for the next one; what ended without a run has none, or has it there already.
     insert into jobs.attempt (job_id, claim_no, attempt, session_id, status, reason, started_at, finished_at, error)
     select r.job_id, r.claim_no, r.attempt, r.session_id, r.status, r.reason, r.started_at, r.finished_at, r.error

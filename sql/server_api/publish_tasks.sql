@@ -1,7 +1,7 @@
 -- server_api.publish_tasks: replaces the tasks of one source by those given; other sources' tasks stay.
 -- Caller: onewriter_server
 -- Writes: jobs.task.name, .source, .queue, .priority, .lock, .queueing_lock, .description, .schema, .retry, .timeout, .max_attempts, .periodic, .aliases, .published_at, jobs.task (deletes what the source has no more)
--- Calls: jobs.fail_with, jobs.notify, jobs.record_audit
+-- Calls: jobs.fail_with, jobs.notify, jobs.record_audit, jobs.resolve_logins
 -- Raises: OWK01 {"task", "source"}, OWV01 {"field", "message"}
 create or replace function server_api.publish_tasks(_source text, _tasks text, _actor text) returns json
     language plpgsql security definer
@@ -67,6 +67,7 @@ begin
         perform jobs.record_audit(_actor, 'tasks.publish', _source, null, _answer);
         perform jobs.notify(array['ow_conf']);
     end if;
+    perform jobs.resolve_logins();  -- also where nothing changed: what kept a queue from a login may be gone
     return _answer;
 end
 $$;

@@ -1,7 +1,7 @@
 -- worker_api.exchange: one round trip of a worker: settle what ended, give back, claim; and the heartbeat.
 -- Caller: onewriter_worker
 -- Writes: jobs.session.last_seen_at, .expires_at, procrastinate.procrastinate_jobs.started_at
--- Calls: jobs.channels, jobs.claim, jobs.fail_with, jobs.give_back, jobs.held_session, jobs.keep_late, jobs.next_due, jobs.settle, jobs.settle_retries, jobs.unpark
+-- Calls: jobs.channels, jobs.claim, jobs.claim_granted, jobs.fail_with, jobs.give_back, jobs.held_session, jobs.keep_late, jobs.next_due, jobs.settle, jobs.settle_retries, jobs.unpark
 -- Raises: OWV01 for a call that is too large; 22P02 for text that is no JSON
 create or replace function worker_api.exchange(
     _session bigint, _secret text, _done bigint[], _claims integer[], _results text[], _failures text[],
@@ -12,6 +12,7 @@ create or replace function worker_api.exchange(
 as $$
 declare
     _s jobs.session;
+    _from text[];
     _settled record;
     _retried record;
     _released record;
@@ -75,7 +76,13 @@ begin
     end if;
 
     if _want > 0 then
-        _claim := jobs.claim(_session, _s.queues, least(_want, 1000), _free, _alone, _floor::jsonb);
+        _from := _s.queues;
+        if _s.restricted then
+            _claim := jobs.claim_granted(_session, _from, least(_want, 1000), _free, _alone, _floor::jsonb);
+            _from := _claim.queues;
+        else
+            _claim := jobs.claim(_session, _from, least(_want, 1000), _free, _alone, _floor::jsonb);
+        end if;
         _claimed := _claim.claimed;
         _extra := _extra || ',"more":' || coalesce(_claim.more, false)
                   || ',"scan":' || _claim.scan;
@@ -84,13 +91,13 @@ begin
             _wake := _wake || 'ow_job'::text;
         end if;
         if _claimed < _want then
-            _extra := _extra || ',"due":' || coalesce(jobs.next_due(_session, _s.queues)::text, 'null');
+            _extra := _extra || ',"due":' || coalesce(jobs.next_due(_session, _from)::text, 'null');
         end if;
         -- `gate + 0`, so that no index of ready jobs fits: the suspects have the short one of rare things.
         if not _alone and exists (
             select from procrastinate_jobs as j
              where j.status = 'todo' and j.crashes > 0 and j.gate + 0 < 2
-               and (_s.queues is null or j.queue_name = any (_s.queues))) then
+               and (_from is null or j.queue_name = any (_from))) then
             _extra := _extra || ',"suspect":true';
         end if;
         _wake := _wake || _claim.wake;

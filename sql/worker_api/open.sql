@@ -1,8 +1,8 @@
 -- worker_api.open: opens a worker's session with its lease; the caller's login is its identity.
 -- Caller: onewriter_worker
--- Writes: jobs.session.name, .login, .secret, .queues, .lease, .info, .backend_pid, .opened_at, .last_seen_at, .expires_at
--- Calls: jobs.fail_with
--- Raises: OWV01
+-- Writes: jobs.session.name, .login, .secret, .queues, .restricted, .lease, .info, .backend_pid, .opened_at, .last_seen_at, .expires_at
+-- Calls: jobs.fail_with, jobs.grant_queues
+-- Raises: OWV01, OWR01 {"queues", "granted"}
 create or replace function worker_api.open(
     _queues text[], _name text, _lease integer default 15, _info text default null) returns json
     language plpgsql security definer
@@ -26,9 +26,9 @@ begin
         perform jobs.fail_with('OWV01', 'info is over 8 KB', '{"field": "info", "message": "over 8 KB"}');
     end if;
     insert into jobs.session
-          (name, login, secret, queues, lease, info, backend_pid, opened_at, last_seen_at, expires_at)
+          (name, login, secret, queues, restricted, lease, info, backend_pid, opened_at, last_seen_at, expires_at)
     values (_name, session_user, _secret, (select array_agg(distinct q) from unnest(_queues) as q),
-            make_interval(secs => _lease), _info::jsonb, pg_backend_pid(), _now, _now,
+            jobs.grant_queues(_queues), make_interval(secs => _lease), _info::jsonb, pg_backend_pid(), _now, _now,
             _now + make_interval(secs => _lease))
     returning id into _id;
     perform pg_notify('ow_sched', '');  -- the sweep may have to wake earlier than it planned

@@ -61,15 +61,18 @@ def login_name(role: str) -> str:
 
 
 class Database:
-    """One test's own clone. A `role` is `admin` or one of LOGINS."""
+    """One test's own clone. A `role` is `admin`, one of LOGINS, or a login in `made`."""
 
     def __init__(self, server: Server, name: str) -> None:
         self.server = server
         self.name = name
+        self.made: set[str] = set()
         self._opened: list[psycopg.Connection[Any] | psycopg.AsyncConnection[Any]] = []
 
     def dsn(self, role: str) -> str:
         """The DSN with which production would connect."""
+        if role in self.made:
+            return self.server.dsn(self.name, role)
         if role != "admin" and role not in LOGINS:
             raise ValueError(f"no test login for {role!r}: admin, {', '.join(LOGINS)}")
         return self.server.dsn(self.name, login_name(role))
