@@ -98,7 +98,8 @@ class Battlefield:
 
     def fingerprint(self, *, but: tuple[str, ...] = ()) -> dict[str, Any]:
         """Table -> a hash of its rows; what is in it, rights included."""
-        asked = {name: ("*", "") for name in self.tables if name not in but} | _CATALOGUES
+        asked = {name: ("*", "") for name in self.tables if name not in but}
+        asked |= _CATALOGUES if catalogues else {}
         parts = [
             f"select '{name}', count(*), coalesce(sum(hashtextextended(t::text, 0)), 0)"
             f" from (select {columns} from {name} where {condition or 'true'}) as t"
