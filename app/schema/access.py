@@ -37,20 +37,19 @@ _QUERIES = (
         where t.typnamespace = any(%(schemas)s::text[]::regnamespace[]) and a.grantee <> t.typowner
           and (t.typtype in ('e', 'd', 'r') or c.relkind = 'c')""",
     # What somebody has on the catalogue beside what initdb gave.
-    """with now as (
-           select p.oid, p.proname, p.oid::regprocedure as signature, a.grantee
-             from pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
-            where p.pronamespace = 'pg_catalog'::regnamespace and a.grantee = any(%(roles)s))
-       select 'catalogue function', proname, grantee, 'execute',
-              'revoke execute on function ' || string_agg(signature::text, ', ' order by 1) || ' from {};'
-         from now
-        where grantee <> 0 and not exists (
-              select from pg_init_privs i, aclexplode(i.initprivs) b
-               where i.objoid = now.oid and i.classoid = 'pg_proc'::regclass and b.grantee = now.grantee)
-           or grantee = 0 and exists (select from pg_init_privs i
-               where i.objoid = now.oid and i.classoid = 'pg_proc'::regclass and i.objsubid = 0 and not exists (
-                     select from aclexplode(i.initprivs) b where b.grantee = 0))
-        group by 2, 3""",
+    """with now as materialized (
+           select p.oid, p.proname, p.oid::regprocedure::text as signature, a.grantee
+             from pg_proc p, aclexplode(p.proacl) a
+            where p.pronamespace = 'pg_catalog'::regnamespace and p.proacl is not null and a.grantee = any(%(roles)s)
+       ), initial as materialized (
+           select i.objoid, b.grantee from pg_init_privs i, aclexplode(i.initprivs) b
+            where i.classoid = 'pg_proc'::regclass)
+       select 'catalogue function', n.proname, n.grantee, 'execute',
+              format('revoke execute on function %%s from {};', string_agg(n.signature, ', ' order by n.signature))
+         from now n
+        where (n.oid, n.grantee) not in (select objoid, grantee from initial)
+          and (n.grantee <> 0 or n.oid in (select objoid from initial))
+        group by n.proname, n.grantee""",
     """select 'catalogue relation', c.relname, a.grantee, lower(a.privilege_type),
               format('revoke %%s on pg_catalog.%%I from {};', a.privilege_type, c.relname)
          from pg_class c, aclexplode(c.relacl) a
@@ -114,6 +113,7 @@ def live_access(conn: Connection[Any], role_prefix: str = "onewriter") -> frozen
     """The rights of PUBLIC and our bundles as they are; `conn` may read the catalogue (the owner, a superuser)."""
     bundles = [role_name(bundle, role_prefix) for bundle in BUNDLES]
     names = dict(conn.execute("select oid, rolname from pg_roles").fetchall()) | {0: PUBLIC}
+    quoted = dict(conn.execute("select oid, quote_ident(rolname) from pg_roles").fetchall()) | {0: PUBLIC}
     known = [oid for oid, name in names.items() if name in (*bundles, PUBLIC, "pg_monitor")]
     values = {
         "roles": known,
@@ -122,7 +122,7 @@ def live_access(conn: Connection[Any], role_prefix: str = "onewriter") -> frozen
         "owner": role_name(OWNER, role_prefix),
     }
     rights = {
-        Right(kind, name, names[role], privilege, mend.replace("{}", names[role]))
+        Right(kind, name, names[role], privilege, mend.replace("{}", quoted[role]))
         for query in _QUERIES
         for kind, name, role, privilege, mend in conn.execute(query.encode(), values).fetchall()
     }

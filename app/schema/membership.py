@@ -20,12 +20,9 @@ POWERS = (
     "pg_execute_server_program",
     "pg_checkpoint",
     "pg_create_subscription",
-    "pg_use_reserved_connections",
-    "pg_database_owner",
 )
 # These see what others run, and get back what hardening takes from PUBLIC: a DBA may.
 SIGHT = ("pg_monitor", "pg_read_all_stats", "pg_read_all_settings")
-ATTRIBUTES = ("superuser", "createrole", "createdb", "replication", "bypassrls")
 # The most powerful first: of two bundles a login loses the first.
 _RANK = (OWNER, "server", "handler", "dba", "janitor", "producer", "worker")
 
@@ -38,19 +35,21 @@ _HOLDERS = """
 # The first step of each way from a holder to a power; a way through a bundle is the bundle's own finding.
 _POWERS = """
     with holder as ({holders} and not r.rolsuper)
-    select distinct quote_ident(h.rolname), p.rolname, quote_ident(m.roleid::regrole::text), {grantor}
+    select quote_ident(h.rolname), array_agg(distinct p.rolname::text), quote_ident(s.rolname), {grantor} as by
       from holder h
       join pg_auth_members m on m.member = h.oid
+      join pg_roles s on s.oid = m.roleid and s.rolname <> all(%(bundles)s)
       join pg_roles p on p.rolname = any(%(powers)s) and pg_has_role(m.roleid, p.oid, 'member')
-     where m.roleid::regrole::text <> all(%(bundles)s)
-     order by 1, 2"""
+     where not (p.rolname = any(%(sight)s) and pg_has_role(h.oid, %(dba)s, 'member'))
+     group by 1, 3, 4 order by 1, 3"""
 _ATTRIBUTES = """
     with holder as ({holders})
     select quote_ident(h.rolname), k.attribute from holder h join pg_roles r on r.oid = h.oid
      cross join lateral (values ('superuser', rolsuper), ('createrole', rolcreaterole), ('createdb', rolcreatedb),
                                 ('replication', rolreplication), ('bypassrls', rolbypassrls)) as k(attribute, there)
      where k.there and (not r.rolsuper or k.attribute = 'superuser' and exists (
-           select from pg_auth_members m where m.member = r.oid and m.roleid::regrole::text = any(%(bundles)s)))
+           select from pg_auth_members m join pg_roles s on s.oid = m.roleid
+            where m.member = r.oid and s.rolname = any(%(bundles)s)))
      order by 1, 2"""
 _BUNDLES = """
     with holder as ({holders} and not r.rolsuper)
@@ -59,7 +58,7 @@ _BUNDLES = """
      group by 1 having count(*) > 1 order by 1"""
 _OWNED = """
     with holder as ({holders} and not r.rolsuper)
-    select quote_ident(h.rolname), count(*), quote_ident(d.datdba::regrole::text)
+    select quote_ident(h.rolname), count(*), d.datdba::regrole::text
       from pg_shdepend s join holder h on h.oid = s.refobjid
       join pg_database d on d.datname = current_database()
      where s.deptype = 'o' and s.dbid = d.oid and not pg_has_role(h.oid, %(dba)s, 'member')
@@ -86,9 +85,9 @@ def walk(conn: Connection[Any], prefix: str) -> Iterator[Reach]:
 
 
 def _powers(conn: Connection[Any], prefix: str) -> Iterator[Reach]:
-    for name, power, step, grantor in _ask(conn, prefix, _POWERS):
-        way = "" if power == step else f" through {step}"
-        yield Reach(f"{name} is a member of {power}{way}", f"revoke {step} from {name}{grantor};")
+    for name, powers, step, grantor in _ask(conn, prefix, _POWERS):
+        what = step if step in powers else f"{', '.join(sorted(powers))} through {step}"
+        yield Reach(f"{name} is a member of {what}", f"revoke {step} from {name}{grantor};")
 
 
 def _ask(conn: Connection[Any], prefix: str, query: str) -> list[Any]:
@@ -97,7 +96,7 @@ def _ask(conn: Connection[Any], prefix: str, query: str) -> list[Any]:
     detailed = conn.info.server_version >= 160_000
     text = query.replace("{holders}", _HOLDERS).format(
         usage="'usage'" if detailed else "'member'",
-        grantor="' granted by ' || quote_ident(m.grantor::regrole::text)" if detailed else "''",
+        grantor="' granted by ' || m.grantor::regrole::text" if detailed else "''",
     )
     every = [role_name(bundle, prefix) for bundle in BUNDLES]
     owner = role_name(OWNER, prefix)
@@ -106,6 +105,7 @@ def _ask(conn: Connection[Any], prefix: str, query: str) -> list[Any]:
         "all": every,
         "owner": owner,
         "powers": [*POWERS, *SIGHT],
+        "sight": list(SIGHT),
         "dba": role_name("dba", prefix),
     }
     return conn.execute(text.encode(), values).fetchall()

@@ -96,8 +96,8 @@ class Battlefield:
             self._attackers[login] = self.db.connect(login, prepare_threshold=None)
         return self._attackers[login]
 
-    def fingerprint(self, *, but: tuple[str, ...] = ()) -> dict[str, Any]:
-        """Table -> a hash of its rows; what is in it, rights included."""
+    def fingerprint(self, *, catalogues: bool = True, but: tuple[str, ...] = ()) -> dict[str, Any]:
+        """Table -> a hash of its rows; of the catalogues what could be made, moved or granted."""
         asked = {name: ("*", "") for name in self.tables if name not in but}
         asked |= _CATALOGUES if catalogues else {}
         parts = [
