@@ -1,6 +1,6 @@
-"""Who may reach what, beside our objects' grants: databases, languages, types, the catalogue, roles and their settings.
+"""Who may reach what beside our objects: databases, languages, types, the catalogue, roles, settings.
 
-The page sql/access.txt is a hardened installation as data. `python -m app.schema.access DSN` prints a live one.
+sql/access.txt is a hardened installation as data; `python -m app.schema.access DSN` prints a live one.
 """
 
 from __future__ import annotations
@@ -40,12 +40,13 @@ _QUERIES = (
     """with now as materialized (
            select p.oid, p.proname, p.oid::regprocedure::text as signature, a.grantee
              from pg_proc p, aclexplode(p.proacl) a
-            where p.pronamespace = 'pg_catalog'::regnamespace and p.proacl is not null and a.grantee = any(%(roles)s)
+            where p.pronamespace = 'pg_catalog'::regnamespace and p.proacl is not null
+              and a.grantee = any(%(roles)s)
        ), initial as materialized (
            select i.objoid, b.grantee from pg_init_privs i, aclexplode(i.initprivs) b
             where i.classoid = 'pg_proc'::regclass)
        select 'catalogue function', n.proname, n.grantee, 'execute',
-              format('revoke execute on function %%s from {};', string_agg(n.signature, ', ' order by n.signature))
+              'revoke execute on function ' || string_agg(n.signature, ', ') || ' from {};'
          from now n
         where (n.oid, n.grantee) not in (select objoid, grantee from initial)
           and (n.grantee <> 0 or n.oid in (select objoid from initial))
@@ -60,8 +61,10 @@ _QUERIES = (
     # What initdb gave to PUBLIC and hardening took.
     """select distinct 'closed', 'function ' || p.proname, 0::oid, 'execute', ''
          from pg_proc p
-        where p.pronamespace = 'pg_catalog'::regnamespace and not has_function_privilege('public', p.oid, 'execute')
-          and not exists (select from pg_init_privs i where i.objoid = p.oid and i.classoid = 'pg_proc'::regclass)""",
+        where p.pronamespace = 'pg_catalog'::regnamespace
+          and not has_function_privilege('public', p.oid, 'execute')
+          and not exists (select from pg_init_privs i
+                           where i.objoid = p.oid and i.classoid = 'pg_proc'::regclass)""",
     """select 'closed', 'relation ' || c.relname, 0::oid, 'select', ''
          from pg_class c join pg_init_privs i on i.objoid = c.oid and i.classoid = 'pg_class'::regclass
               and i.objsubid = 0, aclexplode(i.initprivs) b
@@ -69,12 +72,14 @@ _QUERIES = (
           and not has_table_privilege('public', c.oid, 'select')""",
     # Without a row of its own a new function of the owner would be everybody's.
     """select 'default', k.name || ' of ' || r.rolname, a.grantee, lower(a.privilege_type),
-              format('alter default privileges for role %%I revoke %%s on %%s from {};', r.rolname, a.privilege_type,
-                     k.name)
-         from pg_roles r cross join (values ('functions', 'f'), ('tables', 'r'), ('sequences', 'S'), ('schemas', 'n'))
-              as k(name, code)
-         left join pg_default_acl d on d.defaclrole = r.oid and d.defaclnamespace = 0 and d.defaclobjtype = k.code::"char",
-              aclexplode(coalesce(d.defaclacl, acldefault(case k.code when 'S' then 's' else k.code end::"char", r.oid))) a
+              format('alter default privileges for role %%I revoke %%s on %%s from {};',
+                     r.rolname, a.privilege_type, k.name)
+         from pg_roles r
+        cross join (values ('functions', 'f', 'f'), ('tables', 'r', 'r'), ('sequences', 'S', 's'),
+                           ('schemas', 'n', 'n')) as k(name, code, builtin)
+         left join pg_default_acl d on d.defaclrole = r.oid and d.defaclnamespace = 0
+              and d.defaclobjtype = k.code::"char",
+              aclexplode(coalesce(d.defaclacl, acldefault(k.builtin::"char", r.oid))) a
         where r.oid = %(owner)s::regrole and a.grantee <> r.oid""",
     """select 'parameter', p.parname, a.grantee, lower(a.privilege_type),
               format('revoke %%s on parameter %%I from {};', a.privilege_type, p.parname)
@@ -90,7 +95,8 @@ _QUERIES = (
          from pg_db_role_setting d, unnest(d.setconfig) c, split_part(c, '=', 1) as s(name)
         where d.setrole = any(%(roles)s) and d.setrole <> 0
           and d.setdatabase in (0, (select oid from pg_database where datname = current_database()))""",
-    """select distinct 'member', m.roleid::regrole::text, m.member, 'is', format('revoke %%s from {};', m.roleid::regrole)
+    """select distinct 'member', m.roleid::regrole::text, m.member, 'is',
+              format('revoke %%s from {};', m.roleid::regrole)
          from pg_auth_members m join pg_roles r on r.oid = m.member where r.rolname = any(%(bundles)s)""",
 )
 
@@ -110,7 +116,7 @@ class Right:
 
 
 def live_access(conn: Connection[Any], role_prefix: str = "onewriter") -> frozenset[Right]:
-    """The rights of PUBLIC and our bundles as they are; `conn` may read the catalogue (the owner, a superuser)."""
+    """The rights of PUBLIC and our bundles as they are; `conn` is the owner's or a superuser's."""
     bundles = [role_name(bundle, role_prefix) for bundle in BUNDLES]
     names = dict(conn.execute("select oid, rolname from pg_roles").fetchall()) | {0: PUBLIC}
     quoted = dict(conn.execute("select oid, quote_ident(rolname) from pg_roles").fetchall()) | {0: PUBLIC}

@@ -86,11 +86,13 @@ def grant_drift(conn: Connection[Any], prefix: str) -> Iterator[Finding]:
 
 
 def access_drift(conn: Connection[Any], prefix: str) -> Iterator[Finding]:
-    """Rights beside our objects' grants, which grant_drift compares; what PUBLIC still may is `hardened`'s."""
+    """Rights beside our objects', which grant_drift compares; what PUBLIC still may is `hardened`'s."""
     known = {"schema", "function", "sequence", "relation", CLOSED}
     for right in sorted(live_access(conn, prefix) - read_access(prefix)):
         if right.kind not in known and not (right.kind in ("database", "language") and right.role == PUBLIC):
-            problem = f"{right.role} {right.privilege} {right.kind} {right.name}, which is not on the access page"
+            problem = (
+                f"{right.role} {right.privilege} {right.kind} {right.name}, which is not on the access page"
+            )
             yield Finding(problem, right.mend)
 
 

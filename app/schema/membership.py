@@ -26,7 +26,7 @@ SIGHT = ("pg_monitor", "pg_read_all_stats", "pg_read_all_settings")
 # The most powerful first: of two bundles a login loses the first.
 _RANK = (OWNER, "server", "handler", "dba", "janitor", "producer", "worker")
 
-# Whoever is a member of a bundle, the bundles themselves among them; never a superuser, who needs no membership.
+# Whoever is a member of a bundle, the bundles themselves among them.
 _HOLDERS = """
     select r.rolname, r.oid from pg_roles r
      where (r.rolname = any(%(bundles)s) or exists (
@@ -35,7 +35,8 @@ _HOLDERS = """
 # The first step of each way from a holder to a power; a way through a bundle is the bundle's own finding.
 _POWERS = """
     with holder as ({holders} and not r.rolsuper)
-    select quote_ident(h.rolname), array_agg(distinct p.rolname::text), quote_ident(s.rolname), {grantor} as by
+    select quote_ident(h.rolname), array_agg(distinct p.rolname::text), quote_ident(s.rolname),
+           {grantor} as by
       from holder h
       join pg_auth_members m on m.member = h.oid
       join pg_roles s on s.oid = m.roleid and s.rolname <> all(%(bundles)s)
@@ -45,8 +46,9 @@ _POWERS = """
 _ATTRIBUTES = """
     with holder as ({holders})
     select quote_ident(h.rolname), k.attribute from holder h join pg_roles r on r.oid = h.oid
-     cross join lateral (values ('superuser', rolsuper), ('createrole', rolcreaterole), ('createdb', rolcreatedb),
-                                ('replication', rolreplication), ('bypassrls', rolbypassrls)) as k(attribute, there)
+     cross join lateral (values
+           ('superuser', rolsuper), ('createrole', rolcreaterole), ('createdb', rolcreatedb),
+           ('replication', rolreplication), ('bypassrls', rolbypassrls)) as k(attribute, there)
      where k.there and (not r.rolsuper or k.attribute = 'superuser' and exists (
            select from pg_auth_members m join pg_roles s on s.oid = m.roleid
             where m.member = r.oid and s.rolname = any(%(bundles)s)))

@@ -51,9 +51,7 @@ def observed(conn: psycopg.Connection[Any], act: Callable[[], object]) -> tuple[
     except psycopg.Error as error:
         told = error.diag
         state = error.sqlstate
-        heard = "\n".join(
-            str(text) for text in (error, told.message_detail, told.message_hint, told.context)
-        )
+        heard = "\n".join(str(text) for text in (error, told.message_detail, told.message_hint, told.context))
     if not conn.closed:
         conn.rollback()
         conn.execute("discard all")

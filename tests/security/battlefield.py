@@ -14,7 +14,10 @@ CATALOGUE = '{"catalogue": 1, "tasks": [{"name": "echo", "schema": {}}]}'
 ARGUMENT, RESULT, ITEM, HASH = "canary-argument", "canary-result", "canary-late-item", "canary-key-hash"
 # What an attack could have left in the catalogues: the columns looked at, and which rows.
 _CATALOGUES = {
-    "pg_class": ("oid, relname, relnamespace, relowner, relkind, relacl, reloptions, relrowsecurity, relhastriggers", ""),
+    "pg_class": (
+        "oid, relname, relnamespace, relowner, relkind, relacl, reloptions, relrowsecurity, relhastriggers",
+        "",
+    ),
     "pg_proc": ("oid, proname, proowner, proacl, prosecdef, proconfig, proleakproof", ""),
     "pg_type": ("oid, typname, typnamespace, typowner, typacl", ""),
     "pg_namespace": ("*", ""),
@@ -34,8 +37,10 @@ _CATALOGUES = {
     "pg_database": ("datname, datdba, datacl", "datname = current_database()"),
     "pg_authid": ("*", "rolname like 'onewriter%'"),
     "pg_auth_members": ("*", "member::regrole::text like 'onewriter%'"),
-    "pg_db_role_setting": ("*", "setrole::regrole::text like 'onewriter%' and setdatabase in (0, "
-                           "(select oid from pg_database where datname = current_database()))"),
+    "pg_db_role_setting": (
+        "*",
+        "setrole::regrole::text like 'onewriter%' and setdatabase in (0, (select oid from pg_database where datname = current_database()))",
+    ),
 }
 
 
@@ -53,7 +58,9 @@ class Battlefield:
         self.held, ended = self.victim.claim(2)
         self.victim.exchange(done=[done(ended, {"token": RESULT})])
         self.ended: int = ended["id"]
-        (self.waiting,) = self._one("select min(id) from procrastinate.procrastinate_jobs where status = 'todo'")
+        (self.waiting,) = self._one(
+            "select min(id) from procrastinate.procrastinate_jobs where status = 'todo'"
+        )
         self.admin.execute(
             "insert into jobs.late_results (job_id, claim_no, session_id, login, item) values (1, 1, 1, 'x', %s)",
             [ITEM],
@@ -62,7 +69,9 @@ class Battlefield:
             "insert into jobs.api_key (name, prefix, hash, scopes) values ('victim', 'ow_x', %s, '{admin}')",
             [HASH],
         )
-        self.admin.execute("analyze procrastinate.procrastinate_jobs; analyze jobs.session; analyze jobs.api_key")
+        self.admin.execute(
+            "analyze procrastinate.procrastinate_jobs; analyze jobs.session; analyze jobs.api_key"
+        )
         self.tables = self._tables()
         self._attackers: dict[str, psycopg.Connection[Any]] = {}
 

@@ -1,9 +1,9 @@
 """One battlefield per server for all attacks of a process: an attack that changes it is the finding."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import count
-import os
 
 import pytest
 

@@ -67,7 +67,9 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("kind", CHANGES)
-def test_a_changed_right_makes_a_difference(field: Battlefield, admin: psycopg.Connection[Any], kind: str) -> None:
+def test_a_changed_right_makes_a_difference(
+    field: Battlefield, admin: psycopg.Connection[Any], kind: str
+) -> None:
     """Every kind of line: a snapshot that misses one would be none. And its line takes it away."""
     admin.execute(CHANGES[kind].format(db=field.db.name).encode())
     (right,) = live_access(admin) - read_access()
@@ -133,7 +135,9 @@ def test_doctor_walks_memberships(admin: psycopg.Connection[Any], power: str) ->
     """Straight, and through somebody else's group: the step that the login itself takes is the one to undo."""
     if admin.execute("select to_regrole(%s)", [power]).fetchone() == (None,):
         pytest.skip(f"{power} is newer than this PostgreSQL")
-    admin.execute(f'create role "a group"; grant {power} to "a group"; grant "a group" to "{MALLORY}"'.encode())
+    admin.execute(
+        f'create role "a group"; grant {power} to "a group"; grant "a group" to "{MALLORY}"'.encode()
+    )
     wounded = findings(admin)
     (problem,) = [f.problem for f in wounded]
     assert problem.startswith(f'"{MALLORY}" is a member of ') and problem.endswith(' through "a group"')

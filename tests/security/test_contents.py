@@ -131,7 +131,11 @@ def test_a_worker_takes_what_a_producer_may_write(field: Battlefield) -> None:
     worker = Session(field.db, "worker", queues=["edge"])
     (held,) = worker.claim()
     assert held["id"] == row[0] and len(held["args"]["b"]) == 60000
-    read = field.db.connect("server").execute("select expires_at from server_api.job where id = %s", row).fetchone()
+    read = (
+        field.db.connect("server")
+        .execute("select expires_at from server_api.job where id = %s", row)
+        .fetchone()
+    )
     assert read is not None and read[0].year == 9999
     worker.close()
     for table, column in (("procrastinate.procrastinate_jobs", "id"), ("jobs.cause", "first_job")):

@@ -29,7 +29,7 @@ class Attacker(Session):
         super().__init__(field.db, "worker", queues=["mine"])
         self.field = field
 
-    def call(self, *, raw: bool = False, **given: Any) -> Any:
+    def call(self, **given: Any) -> Any:
         """`exchange` with any parameter at all: the whole answer, or the SQLSTATE."""
         parameters: dict[str, Any] = dict.fromkeys(
             ("done", "claims", "results", "failures", "retry", "release", "notes"), None
@@ -45,11 +45,13 @@ class Attacker(Session):
         try:
             row = self.connection.execute(query.encode(), values or None).fetchone()
         except psycopg.Error as error:
-            assert not [c for c in self.field.canaries if c in f"{error}{error.diag.message_detail}"]
-            return error.sqlstate
-        assert row is not None
-        assert not [canary for canary in self.field.canaries if canary in str(row)]
-        return json.loads(row[0]) if isinstance(row[0], str) else row[0]
+            heard, answer = f"{error}{error.diag.message_detail}", error.sqlstate
+        else:
+            assert row is not None
+            heard = str(row)
+            answer = json.loads(row[0]) if isinstance(row[0], str) else row[0]
+        assert not [canary for canary in self.field.canaries if canary in heard]
+        return answer
 
 
 @pytest.fixture
@@ -72,9 +74,9 @@ FORGED: dict[str, Callable[[Attacker], Any]] = {
     "finish the victim's job": lambda a: a.exchange(done=[done(_held(a), "stolen")])["stale"],
     "fail the victim's job": lambda a: a.exchange(done=[done(_held(a), None, "failed")])["stale"],
     "abort the victim's job": lambda a: a.exchange(done=[done(_held(a), None, "aborted")])["stale"],
-    "with a guessed claim": lambda a: a.exchange(
-        done=[[_held(a)["id"], n, "1", None] for n in range(2, 50)]
-    )["stale"][:1],
+    "with a guessed claim": lambda a: a.exchange(done=[[_held(a)["id"], n, "1", None] for n in range(2, 50)])[
+        "stale"
+    ][:1],
     "finish what waits": lambda a: a.exchange(done=[[a.field.waiting, 0, "1", None]])["stale"],
     "finish what waits, next claim": lambda a: a.exchange(done=[[a.field.waiting, 1, "1", None]])["stale"],
     "finish what has ended": lambda a: a.exchange(done=[[a.field.ended, 1, '"x"', None]])["stale"],
@@ -132,7 +134,7 @@ IDENTITIES: dict[str, Callable[[Attacker], tuple[Any, Any]]] = {
     "my session, an empty secret": lambda a: (a.id, ""),
     "my session, a pattern": lambda a: (a.id, "%"),
     "my session, a quote": lambda a: (a.id, "' or '1' = '1"),
-    "no session": lambda a: (None, None),
+    "no session": lambda _: (None, None),
     "session zero": lambda a: (0, a.secret),
     "the victim's session and secret": lambda a: (a.field.victim.id, a.field.victim.secret),
     "a session to come": lambda a: (2**62, a.secret),
@@ -235,7 +237,9 @@ def test_a_hostile_batch_is_refused_whole(attacker: Attacker, how: str) -> None:
 
 def test_a_large_resume_is_refused(attacker: Attacker) -> None:
     text = " " * 1_100_000 + "[]"
-    assert attacker.sqlstate("select worker_api.resume(%s, %s, %s)", attacker.id, attacker.secret, text) == LIMIT
+    assert (
+        attacker.sqlstate("select worker_api.resume(%s, %s, %s)", attacker.id, attacker.secret, text) == LIMIT
+    )
 
 
 RESULTS = {
@@ -271,7 +275,9 @@ def test_an_error_of_megabytes_is_refused(field: Battlefield) -> None:
     one, two = attacker.claim(2)
     attacker.exchange(done=[done(one, None, "failed", error="x" * 1_000_000)])
     attacker.exchange(retry=[retry(two, error="x" * 1_000_000)])
-    rows = server.execute("select max(length(error)) from server_api.job where id = any(%s)", [ids]).fetchone()
+    rows = server.execute(
+        "select max(length(error)) from server_api.job where id = any(%s)", [ids]
+    ).fetchone()
     assert rows is not None and rows[0] < 1000
     _forget(field, attacker, ids)
 

@@ -113,8 +113,16 @@ def test_an_undone_15_goes_through_pg_upgrade(clusters: tuple[Cluster, Cluster],
     server = boot(old)
     (waiting,) = _with_a_job(Database(server, TEMPLATE))
     _round_trip(server)
+    assert "pg_catalog" in _granted(new, folder, server)
     unharden(server.dsn(TEMPLATE))
+    assert "pg_catalog" not in _granted(new, folder, server), (
+        "what 18 would have to repeat on its own catalogue"
+    )
+    marked = _marks_columns(server)
     old.stop()
+    if marked:
+        pytest.skip("this build of 15 writes an option (pg_attver) to every column, which 18's restore refuses:"
+                    " it can't be upgraded, with or without onewriter")  # fmt: skip
     _upgrade(old, new, folder)
 
     server = Server(new.start(), new.binaries.major)
@@ -123,6 +131,24 @@ def test_an_undone_15_goes_through_pg_upgrade(clusters: tuple[Cluster, Cluster],
     with psycopg.connect(server.dsn(TEMPLATE)) as conn:
         assert live_access(conn) == read_access()
     _finish(Database(server, TEMPLATE), waiting)
+
+
+@pytest.mark.soak
+def test_the_whole_cluster_goes_back_on_18(own_cluster: tuple[Cluster, Server]) -> None:
+    _round_trip(own_cluster[1])
+
+
+def _marks_columns(server: Server) -> bool:
+    """Asked of a database without onewriter."""
+    with psycopg.connect(server.dsn("postgres")) as conn:
+        found = "select exists (select from pg_attribute where attoptions::text like '%pg_attver%')"
+        return conn.execute(found).fetchone() == (True,)
+
+
+def _granted(new: Cluster, folder: Path, server: Server) -> str:
+    """The grants in a dump by 18's programs, which is what pg_upgrade replays."""
+    dump = _run(new, folder, "pg_dump", "--schema-only", f"--dbname={server.dsn(TEMPLATE)}")
+    return "\n".join(line for line in dump.splitlines() if line.startswith(("GRANT", "REVOKE")))
 
 
 def _with_a_job(db: Database) -> list[int]:
@@ -165,8 +191,8 @@ def _upgrade(old: Cluster, new: Cluster, folder: Path) -> None:
     )  # fmt: skip
 
 
-def _run(cluster: Cluster, folder: Path, program: str, *arguments: str) -> None:
-    """As the server's account, in a folder where it may leave its logs."""
+def _run(cluster: Cluster, folder: Path, program: str, *arguments: str) -> str:
+    """What it prints. As the server's account, in a folder where it may leave its logs."""
     place = folder / "run"
     hand_over(place, cluster.account, 0o755)
     hand_over(cluster.sockets, cluster.account, 0o755)
@@ -174,4 +200,9 @@ def _run(cluster: Cluster, folder: Path, program: str, *arguments: str) -> None:
         [cluster.binaries.path(program), *arguments],
         cwd=place, capture_output=True, text=True, check=False, **run_as(cluster.account),
     )  # fmt: skip
-    assert ran.returncode == 0, ran.stdout + ran.stderr
+    logs = [
+        log.read_text(errors="replace")[-2000:]
+        for log in cluster.data.glob("pg_upgrade_output.d/*/log/*.log")
+    ]
+    assert ran.returncode == 0, "\n".join([ran.stdout, ran.stderr, *logs])
+    return ran.stdout

@@ -19,7 +19,18 @@ from tests.support.protocol import Session, done, enqueue, job, release, retry
 pytestmark = pytest.mark.pg15
 
 BODY = "language plpgsql as 'begin raise exception ''%s ran as %%'', current_user; end'"
-TABLES = ("session", "procrastinate_jobs", "queue", "task", "attempt", "late_results", "subscription", "run", "pg_class", "pg_roles")
+TABLES = (
+    "session",
+    "procrastinate_jobs",
+    "queue",
+    "task",
+    "attempt",
+    "late_results",
+    "subscription",
+    "run",
+    "pg_class",
+    "pg_roles",
+)
 FUNCTIONS = (
     "jsonb_array_length(jsonb) returns integer",
     "clock_timestamp() returns timestamptz",
@@ -130,7 +141,13 @@ def test_a_dbas_shadows_and_leaky_functions_see_nothing(naked: Battlefield) -> N
                    as 'begin raise notice ''%'', $1; return true; end'""")
     heard: list[str] = []
     dba.add_notice_handler(lambda notice: heard.append(str(notice.message_primary)))
-    for view in ("inspect.jobs", "inspect.attempts", "inspect.workers", "inspect.late_results", "inspect.audit"):
+    for view in (
+        "inspect.jobs",
+        "inspect.attempts",
+        "inspect.workers",
+        "inspect.late_results",
+        "inspect.audit",
+    ):
         dba.execute(f"select * from {view} as v where pg_temp.leak(v)".encode())
     assert heard
     assert not [canary for canary in naked.canaries if canary in str(heard)]

@@ -31,7 +31,7 @@ ATTACKS = (
         rule="create rule x as on select to procrastinate.procrastinate_jobs do instead select 1",
         trigger="create trigger x before update on procrastinate.procrastinate_jobs execute function suppress_redundant_updates_trigger()",
         policy="create policy x on procrastinate.procrastinate_jobs",
-        collation="create collation procrastinate.x from \"C\"",
+        collation='create collation procrastinate.x from "C"',
         conversion="create conversion procrastinate.x for 'UTF8' to 'LATIN1' from utf8_to_iso8859_1",
         text_search="create text search configuration procrastinate.x (copy = simple)",
         text_search_dictionary="create text search dictionary procrastinate.x (template = simple)",

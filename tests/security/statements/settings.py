@@ -53,7 +53,10 @@ ATTACKS = (
     ),
     Attack("path_to_temp", "set search_path = pg_temp, jobs; delete from session", "42P01"),
     Attack("file_settings", "update pg_file_settings set setting = 'x'", "55000"),
-    Attack("foreign_snapshot", "begin isolation level repeatable read; set transaction snapshot '00000003-0000001B-1'",
+    Attack(
+        "foreign_snapshot",
+        "begin isolation level repeatable read; set transaction snapshot '00000003-0000001B-1'",
         "42704",
-        on15={"all": "22023"},),
+        on15={"all": "22023"},
+    ),
 )
