@@ -22,6 +22,38 @@ def test_there_are_enough_of_them() -> None:
     assert len(statements) == len(set(statements)) >= 150
 
 
+SUCCESSES = {
+    "jobs.session": "update jobs.session set lost_at = now()",
+    "procrastinate.procrastinate_jobs": "update procrastinate.procrastinate_jobs set priority = 7",
+    "jobs.audit": "insert into jobs.audit (actor, login, action, target) values ('a', 'a', 'a', 'a')",
+    "pg_class": "grant select on jobs.session to onewriter_worker",
+    "pg_proc": "alter function jobs.mask(jsonb) security definer",
+    "pg_database": "grant temporary on database {db} to onewriter_worker",
+    "pg_authid": "alter role onewriter_test_worker createdb",
+    "pg_auth_members": "grant onewriter_dba to onewriter_test_worker",
+    "pg_db_role_setting": "alter role onewriter_test_worker set work_mem = '1GB'",
+    "pg_language": "grant usage on language sql to public",
+    "pg_namespace": "grant usage on schema jobs to public",
+    "pg_type": "create type jobs.x as enum ()",
+    "pg_operator": "create operator procrastinate.= (leftarg = text, rightarg = text, function = texteq)",
+    "pg_cast": "create cast (bigint as text) with inout as implicit",
+    "pg_default_acl": "alter default privileges grant all on tables to public",
+    "pg_description": "comment on schema jobs is 'x'",
+    "pg_largeobject_metadata": "select lo_create(0)",
+}
+
+
+@pytest.mark.parametrize("table", SUCCESSES)
+def test_an_attack_that_succeeded_would_be_seen(field: Battlefield, table: str) -> None:
+    before = field.fingerprint()
+    field.admin.execute("begin")
+    try:
+        field.admin.execute(SUCCESSES[table].format(db=field.db.name).encode())
+        assert table in changed(before, field.fingerprint())
+    finally:
+        field.admin.execute("rollback")
+
+
 def wrongs(field: Battlefield, login: str, *attacks: Attack) -> list[str]:
     """What came out differently, was seen, or was changed."""
     found, names = [], field.names(login)
