@@ -12,7 +12,9 @@ from alembic.script import ScriptDirectory
 from psycopg import Connection
 
 from app.schema import harden
-from app.schema.grants import live_grants, read_page
+from app.schema.access import CLOSED, live_access, read_access
+from app.schema.grants import PUBLIC, live_grants, read_page
+from app.schema.membership import walk
 from app.schema.migrate import alembic_config, become_owner
 from app.schema.roles import OWNER, PREDEFINED, SCHEMAS, role_name, with_prefix
 from app.schema.sqlfiles import SqlFile, read_contract, read_grants
@@ -81,6 +83,22 @@ def grant_drift(conn: Connection[Any], prefix: str) -> Iterator[Finding]:
         yield Finding(
             f"{grant.role} has {grant.privilege} on {grant.name}, which no line grants", grant.revoke()
         )
+
+
+def access_drift(conn: Connection[Any], prefix: str) -> Iterator[Finding]:
+    """Rights beside our objects', which grant_drift compares; what PUBLIC still may is `hardened`'s."""
+    known = {"schema", "function", "sequence", "relation", CLOSED}
+    for right in sorted(live_access(conn, prefix) - read_access(prefix)):
+        if right.kind not in known and not (right.kind in ("database", "language") and right.role == PUBLIC):
+            problem = (
+                f"{right.role} {right.privilege} {right.kind} {right.name}, which is not on the access page"
+            )
+            yield Finding(problem, right.mend)
+
+
+def memberships(conn: Connection[Any], prefix: str) -> Iterator[Finding]:
+    """Each right of a login adds up with those of every role that it is a member of."""
+    yield from (Finding(*reach) for reach in walk(conn, prefix))
 
 
 def pinned_paths(conn: Connection[Any], _prefix: str) -> Iterator[Finding]:
@@ -211,6 +229,8 @@ CHECKS: tuple[Callable[[Connection[Any], str], Iterator[Finding]], ...] = (
     migration_head,
     contract_drift,
     grant_drift,
+    access_drift,
+    memberships,
     pinned_paths,
     owned_by_us,
     writing_logins,

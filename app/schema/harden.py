@@ -95,7 +95,10 @@ def _database_steps(
         if name != own and not cluster:
             continue
         if undo:
-            statements = [f"grant connect, temporary on database {quoted} to public"]
+            # initdb itself takes TEMPORARY on template1.
+            right = "connect" if name == "template1" else "connect, temporary"
+            statements = [f"grant {right} on database {quoted} to public"]
+            statements += [f"revoke connect on database {quoted} from {ours}"] if name == own else []
         else:
             statements = [f"revoke all on database {quoted} from public"]
             # Our logins connect by their bundle; a migrator inherits nothing, so by name.

@@ -20,7 +20,10 @@ declare
 begin
     ids := '{}'; queues := '{}'; locks := '{}'; signals := '{}';
     insert into jobs.queue (name)
-    select distinct i ->> 5 from jsonb_array_elements(_items) as i where i ->> 5 is not null order by 1
+    select distinct i ->> 5
+      from jsonb_array_elements(_items) as i
+      join procrastinate_jobs as j on j.id = (i ->> 0)::bigint and j.claim_no = (i ->> 1)::integer
+     where i ->> 5 is not null and j.worker_id = _session and j.status = 'doing' order by 1
     on conflict (name) do nothing;
 
     -- One by one: what is given back is rare beside what ends, and each may meet its queueing lock.

@@ -1,8 +1,8 @@
 -- procrastinate.procrastinate_defer_jobs_v1: what Procrastinate's own .defer() calls, over our insert.
 -- Caller: onewriter_producer
 -- Writes: nothing
--- Calls: jobs.add, jobs.channels, jobs.notify
--- Raises: 23505 on procrastinate_jobs_queueing_lock_idx_v1, as Procrastinate expects it
+-- Calls: jobs.add, jobs.channels, jobs.fail_with, jobs.notify, jobs.require_fit
+-- Raises: OWV01 {"field", "message"}, 23505 on procrastinate_jobs_queueing_lock_idx_v1, as Procrastinate expects it
 create or replace function procrastinate.procrastinate_defer_jobs_v1(
     jobs procrastinate.procrastinate_job_to_defer_v1[]) returns bigint[]
     language plpgsql security definer
@@ -12,6 +12,9 @@ declare
     _items jsonb;
     _added record;
 begin
+    if cardinality(procrastinate_defer_jobs_v1.jobs) > 10000 then
+        perform jobs.fail_with('OWV01', 'at most 10,000 jobs', '{"field": "jobs", "message": "over 10,000 jobs"}');
+    end if;
     select jsonb_agg(jsonb_build_object(
                'task', j.task_name, 'queue', j.queue_name, 'priority', j.priority, 'lock', j.lock,
                'queueing_lock', j.queueing_lock, 'args', coalesce(j.args, '{}'), 'run_at', j.scheduled_at,
@@ -22,6 +25,7 @@ begin
     if _items is null then
         return '{}';
     end if;
+    perform jobs.require_fit(i) from jsonb_array_elements(_items) as i;
     select a.ids, a.missing into _added from jobs.add(
         _items, jsonb_build_object('kind', 'sql', 'actor', session_user)) as a;
     if _added.missing is not null then

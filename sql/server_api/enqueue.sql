@@ -1,7 +1,7 @@
 -- server_api.enqueue: enqueues one job from plain SQL, in the caller's transaction; the catalogue fills what is left out.
 -- Caller: onewriter_server, onewriter_producer
 -- Writes: nothing
--- Calls: jobs.add, jobs.channels, jobs.fail_with, jobs.notify
+-- Calls: jobs.add, jobs.channels, jobs.fail_with, jobs.notify, jobs.require_fit
 -- Raises: OWU01 {"task"}, OWV01 {"field", "message"}, OWQ01 {"job_id"}
 create or replace function server_api.enqueue(
     task text, args jsonb default '{}', queue text default null, priority integer default null,
@@ -22,8 +22,6 @@ begin
     elsif jsonb_typeof(enqueue.args) is distinct from 'object' then
         perform jobs.fail_with('OWV01', 'args must be a JSON object',
                                '{"field": "args", "message": "must be a JSON object"}');
-    elsif octet_length(enqueue.args::text) > 65536 then
-        perform jobs.fail_with('OWV01', 'args are over 64 KB', '{"field": "args", "message": "over 64 KB"}');
     end if;
     _job := jsonb_strip_nulls(jsonb_build_object(
         'task', _task.name, 'queue', coalesce(enqueue.queue, _task.queue),
@@ -34,6 +32,7 @@ begin
         'timeout', coalesce(enqueue.timeout, _task.timeout),
         'max_attempts', least(enqueue.max_attempts, _task.max_attempts)))
         || jsonb_build_object('args', enqueue.args);
+    perform jobs.require_fit(_job);
 
     select a.ids, a.missing into _added from jobs.add(
         jsonb_build_array(_job),

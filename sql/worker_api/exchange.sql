@@ -60,7 +60,12 @@ begin
         _extra := _extra || ',"failed":' || _failed;
     end if;
     if _release is not null then
-        _released := jobs.give_back(_session, 'release', _release::jsonb);
+        if jsonb_array_length(_release::jsonb) > 1000 then
+            perform jobs.fail_with('OWV01', 'at most 1,000 items', '{"field": "release", "message": "over 1,000 items"}');
+        end if;
+        -- Of an item the id and the claim alone: a release moves nothing.
+        _released := jobs.give_back(_session, 'release', (
+            select coalesce(jsonb_agg(jsonb_build_array(i -> 0, i -> 1)), '[]') from jsonb_array_elements(_release::jsonb) as i));
         _queues := _queues || _released.queues;
         _locks := _locks || _released.locks;
         _wake := _wake || _released.signals;

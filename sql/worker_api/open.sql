@@ -19,11 +19,23 @@ begin
     elsif _name is null or length(_name) not between 1 and 128 then
         perform jobs.fail_with('OWV01', 'a name has 1 to 128 characters',
                                '{"field": "name", "message": "must have 1 to 128 characters"}');
+    elsif _name ~ '[[:cntrl:]]' then
+        perform jobs.fail_with('OWV01', 'a name has no control characters',
+                               '{"field": "name", "message": "must have no control characters"}');
     elsif cardinality(_queues) = 0 or cardinality(_queues) > 1000 or array_position(_queues, null) is not null then
         perform jobs.fail_with('OWV01', '1 to 1,000 queues, or null for all',
                                '{"field": "queues", "message": "1 to 1,000 names, or null for all"}');
-    elsif octet_length(_info) > 8192 then
-        perform jobs.fail_with('OWV01', 'info is over 8 KB', '{"field": "info", "message": "over 8 KB"}');
+    elsif exists (select from unnest(_queues) as q where length(q) > 128) then
+        perform jobs.fail_with('OWV01', 'a queue''s name has at most 128 characters',
+                               '{"field": "queues", "message": "a name is over 128 characters"}');
+    elsif octet_length(_info) > 8192 or jsonb_path_exists(_info::jsonb, '$.**{33}') then
+        perform jobs.fail_with('OWV01', 'info is over 8 KB or 32 levels deep',
+                               '{"field": "info", "message": "over 8 KB or 32 levels deep"}');
+    elsif (select count(*) from jobs.session as s
+            where s.login = session_user and s.lost_at is null and s.closed_at is null) >= 1000 then
+        -- Each would have to be swept in a transaction of its own, with everybody else's lost jobs behind them.
+        perform jobs.fail_with('OWV01', 'this login has 1,000 sessions open',
+                               '{"field": "name", "message": "the login has 1,000 sessions open"}');
     end if;
     insert into jobs.session
           (name, login, secret, queues, restricted, lease, info, backend_pid, opened_at, last_seen_at, expires_at)

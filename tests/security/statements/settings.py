@@ -1,0 +1,62 @@
+"""Settings: those that matter can't be set; those that can change nothing about what a login may do."""
+
+from tests.security.attack import HARMLESS, Attack, family
+
+ATTACKS = (
+    *family(
+        replication_role="set session_replication_role = replica",
+        log_statement="set log_statement = 'none'",
+        log_level="set log_min_messages = panic",
+        log_duration="set log_min_duration_statement = 0",
+        library_path="set dynamic_library_path = '/tmp'",
+        preload="set session_preload_libraries = 'x'",
+        deadlock_timeout="set deadlock_timeout = '1h'",
+        temp_file_limit="set temp_file_limit = -1",
+        zero_damaged_pages="set zero_damaged_pages = on",
+        ignore_checksums="set ignore_checksum_failure = on",
+        system_tables="set allow_system_table_mods = on",
+        track_activities="set track_activities = off",
+        commit_delay="set commit_delay = 100000",
+        debug_aborts="set lc_messages = 'C'",
+    ),
+    # Each with a forbidden write behind it: it stays forbidden.
+    *family(
+        no_statement_timeout="set statement_timeout = 0; update procrastinate.procrastinate_jobs set priority = 1",
+        no_idle_timeout="set idle_in_transaction_session_timeout = 0; delete from jobs.session",
+        not_read_only="set default_transaction_read_only = off; delete from procrastinate.procrastinate_jobs",
+        path_without_catalogue="set search_path = procrastinate, pg_catalog; delete from procrastinate_jobs",
+        row_security_off="set row_security = off; select args from procrastinate.procrastinate_jobs",
+        as_a_replica="select set_config('transaction_read_only', 'off', true); delete from jobs.audit",
+        unchecked_bodies="set check_function_bodies = off; create function procrastinate.x() returns int language sql as ''",
+        default_tablespace="set default_tablespace = pg_global; create table procrastinate.x ()",
+        default_table_access="set default_table_access_method = heap; create table procrastinate.x ()",
+    ),
+    *family(
+        HARMLESS,
+        much_memory="set work_mem = '2GB'",
+        much_temp_memory="set temp_buffers = '1GB'",
+        many_processes="set max_parallel_workers_per_gather = 1000",
+        no_planner="set enable_indexscan = off; set enable_seqscan = off; set join_collapse_limit = 1",
+        generic_plans="set plan_cache_mode = force_custom_plan",
+        no_sync="set synchronous_commit = off",
+        another_encoding="set client_encoding = 'SJIS'",
+        another_zone="set timezone = 'Pacific/Apia'",
+        another_date_style="set datestyle = 'SQL, DMY'",
+        interval_style="set intervalstyle = 'sql_standard'",
+        short_floats="set extra_float_digits = -15",
+        xml_documents="set xmloption = document",
+        own_variable="select set_config('onewriter.actor', 'admin', false)",
+        application_name="set application_name = 'onewriter scheduler'",
+        settings_view="update pg_settings set setting = '64MB' where name = 'work_mem'",
+        transaction_snapshot="begin isolation level serializable; select 1",
+        old_strings="set standard_conforming_strings = off; set backslash_quote = on",
+    ),
+    Attack("path_to_temp", "set search_path = pg_temp, jobs; delete from session", "42P01"),
+    Attack("file_settings", "update pg_file_settings set setting = 'x'", "55000"),
+    Attack(
+        "foreign_snapshot",
+        "begin isolation level repeatable read; set transaction snapshot '00000003-0000001B-1'",
+        "42704",
+        on15={"all": "22023"},
+    ),
+)
