@@ -68,7 +68,7 @@ begin
            and j.status in ('doing', 'aborting') and j.started_at is null;
     end if;
 
-    if _want > 0 then
+    if _want > 0 and not _s.draining then
         _claim := jobs.claim(_session, _s.queues, least(_want, 1000), _free, _alone, _floor::jsonb);
         _claimed := _claim.claimed;
         _extra := _extra || ',"more":' || coalesce(_claim.more, false)

@@ -1,8 +1,8 @@
 -- worker_api.open: opens a worker's session with its lease; the caller's login is its identity.
 -- Caller: onewriter_worker
--- Writes: jobs.session.name, .login, .secret, .queues, .lease, .info, .backend_pid, .opened_at, .last_seen_at, .expires_at
--- Calls: jobs.fail_with
--- Raises: OWV01
+-- Writes: jobs.session.name, .login, .secret, .queues, .lease, .info, .backend_pid, .opened_at, .last_seen_at, .expires_at, .worker_id, .draining
+-- Calls: jobs.fail_with, jobs.register_worker
+-- Raises: OWV01, OWW01 {"field", "message"}, OWR01 for a name that belongs to another login
 create or replace function worker_api.open(
     _queues text[], _name text, _lease integer default 15, _info text default null) returns json
     language plpgsql security definer
@@ -11,6 +11,9 @@ as $$
 declare
     _now constant timestamptz := clock_timestamp();
     _secret constant text := gen_random_uuid()::text;
+    _about jsonb;
+    _distinct text[];
+    _worker jobs.worker;
     _id bigint;
 begin
     if _lease is null or _lease not between 5 and 300 then
@@ -25,11 +28,18 @@ begin
     elsif octet_length(_info) > 8192 then
         perform jobs.fail_with('OWV01', 'info is over 8 KB', '{"field": "info", "message": "over 8 KB"}');
     end if;
+    _about := _info::jsonb;
+    _distinct := (select array_agg(distinct q) from unnest(_queues) as q);
+    _worker := jobs.register_worker(
+        _name, _about ->> 'region',
+        case when jsonb_typeof(_about -> 'concurrency') = 'number' and (_about -> 'concurrency')::numeric between 1 and 100000
+             then (_about -> 'concurrency')::integer end,
+        _distinct, case jsonb_typeof(_about -> 'versions') when 'object' then _about -> 'versions' else '{}' end,
+        session_user, true);
     insert into jobs.session
-          (name, login, secret, queues, lease, info, backend_pid, opened_at, last_seen_at, expires_at)
-    values (_name, session_user, _secret, (select array_agg(distinct q) from unnest(_queues) as q),
-            make_interval(secs => _lease), _info::jsonb, pg_backend_pid(), _now, _now,
-            _now + make_interval(secs => _lease))
+          (name, login, secret, queues, lease, info, backend_pid, opened_at, last_seen_at, expires_at, worker_id, draining)
+    values (_name, session_user, _secret, _distinct, make_interval(secs => _lease), _about, pg_backend_pid(), _now, _now,
+            _now + make_interval(secs => _lease), _worker.id, _worker.draining_since is not null)
     returning id into _id;
     perform pg_notify('ow_sched', '');  -- the sweep may have to wake earlier than it planned
     return json_build_object('session', _id, 'secret', _secret, 'lease', _lease);

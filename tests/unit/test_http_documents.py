@@ -12,7 +12,10 @@ from app.http.openapi import make_openapi, route_errors
 from app.http.routes import ROUTES
 
 DOCS = Path(__file__).parents[2] / "docs"
-OWN_SQLSTATES = {"OWN01", "OWN02", "OWN03", "OWS01", "OWQ01", "OWV01", "OWI01", "OWK01", "OWR01", "OWU01"}
+OWN_SQLSTATES = {
+    "OWN01", "OWN02", "OWN03", "OWN04", "OWS01", "OWQ01", "OWV01", "OWI01", "OWK01", "OWK02", "OWR01", "OWU01",
+    "OWW01", "OWW02", "OWW03",
+}  # fmt: skip
 
 
 def test_errors_page_is_current() -> None:
