@@ -67,7 +67,7 @@ class StorageFailed(Unexpected):
     problem = Problem(
         "storage-failed", 500, "The registry could not be read or written",
         "The database refused what the registry needs; `operation` says what was tried.",
-        "Report it with the X-Request-Id; the log has the reason. `onewriter doctor` finds a broken installation.",
+        "Report it with the X-Request-Id; the log has the reason. `onewriter doctor` finds what is broken.",
     )  # fmt: skip
 
 

@@ -1,15 +1,16 @@
 """Changes of the registry of workers. Each is one call of the SQL function that decides."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-import msgspec
+from psycopg.types.json import Jsonb
 
 from app.database.pool import Connection
 from app.database.storing import storing
 from app.errors import HeartbeatFailed
+
+_REGISTER = "select server_api.register_worker(%s, %s, %s, %s, %s, %s, %s, %s)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,34 +21,24 @@ class Checked:
     next: float | None
 
 
-async def register(
-    conn: Connection,
-    *,
-    host: str,
-    name: str,
-    actor: str,
-    region: str | None = None,
-    capacity: int | None = None,
-    queues: Sequence[str] | None = None,
-    versions: dict[str, str] | None = None,
-    login: str | None = None,
-) -> int:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """What a worker is; `host`/`name` together are its name, `login` is the only one that may open it."""
+
+    host: str
+    name: str
+    region: str | None = None
+    capacity: int | None = None
+    queues: list[str] | None = None
+    versions: dict[str, str] = field(default_factory=dict)
+    login: str | None = None
+
+
+async def register(conn: Connection, new: Description, *, actor: str) -> int:
     """The id of a new worker, pending and without jobs. Audited. Raises OWW01, OWK02, StorageFailed."""
+    given = (new.host, new.name, new.region, new.capacity, new.queues, Jsonb(new.versions), new.login, actor)
     with storing("register the worker"):
-        return int(
-            await _call(
-                conn,
-                "select server_api.register_worker(%s, %s, %s, %s, %s, %s, %s, %s)",
-                host,
-                name,
-                region,
-                capacity,
-                None if queues is None else list(queues),
-                msgspec.json.encode(versions or {}).decode(),
-                login,
-                actor,
-            )
-        )
+        return int(await _call(conn, _REGISTER, *given))
 
 
 async def heartbeat(conn: Connection, *, worker_id: int) -> None:

@@ -192,7 +192,7 @@ class WorkerPage(Struct):
 
 
 class WorkerDetail(Struct):
-    """A worker with its sessions of the last day, the jobs that it holds, and what was heard of it, the newest first."""
+    """A worker, its sessions of the last day, the jobs that it holds, what was heard of it; newest first."""
 
     worker: Worker
     sessions: list[WorkerSession]

@@ -7,6 +7,7 @@ import msgspec
 from aiohttp import web
 
 from app.commands import workers as commands
+from app.commands.workers import Description
 from app.database.pool import Connection
 from app.database.storing import storing
 from app.errors import Invalid, InvalidConfiguration, InvalidTransition, WorkerNotFound
@@ -24,10 +25,13 @@ _WHY = msgspec.json.Decoder(bodies.Why)
 
 
 async def register(call: Call) -> web.Response:
+    body = await read_body(call.request) or b"{}"
     with _content_is(InvalidConfiguration):
-        new = decode(_NEW, await read_body(call.request) or b"{}")
+        new = decode(_NEW, body)
     async with call.services.connection() as conn:
-        worker_id = await commands.register(conn, actor=call.key.name, **msgspec.structs.asdict(new))
+        worker_id = await commands.register(
+            conn, Description(**msgspec.structs.asdict(new)), actor=call.key.name
+        )
         worker = await _worker(conn, worker_id)
     return json_response(worker, status=201, headers={"Location": f"/v1/workers/{worker_id}"})
 
@@ -65,9 +69,9 @@ async def show(call: Call) -> web.Response:
 
 
 async def set_status(call: Call) -> web.Response:
+    body, worker_id = await read_body(call.request) or b"{}", worker_id_of(call.request)
     with _content_is(InvalidTransition):
-        new = decode(_STATUS, await read_body(call.request) or b"{}")
-    worker_id = worker_id_of(call.request)
+        new = decode(_STATUS, body)
     async with call.services.connection() as conn:
         await commands.set_status(
             conn, worker_id=worker_id, status=new.status, actor=call.key.name, reason=new.reason

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, LiteralString, TypeVar
 
-from psycopg import sql
 from psycopg.rows import class_row
 
 from app.database.pool import Connection
@@ -85,18 +84,17 @@ class WorkerJob:
     abort_requested: bool
 
 
-_COLUMNS: LiteralString = """id, name, host, region, capacity, queues, versions, login, status, draining_since,
-    registered_at, changed_at, last_heartbeat_at, sessions, running"""
-_LIST: LiteralString = (
-    "select "
-    + _COLUMNS
-    + """ from server_api.worker
-     where (%(status)s::text is null or status = %(status)s) and id > %(after)s order by id limit %(limit)s"""
-)
+_WORKERS: LiteralString = """
+    select id, name, host, region, capacity, queues, versions, login, status, draining_since, registered_at,
+           changed_at, last_heartbeat_at, sessions, running
+      from server_api.worker where """
+_LISTED: LiteralString = """(%(status)s::text is null or status = %(status)s) and id > %(after)s
+     order by id limit %(limit)s"""
 _SESSIONS = """
     select id, queues, lease, draining, opened_at, last_seen_at, expires_at, lost_at, closed_at, info
       from server_api.session where worker_id = %s order by id desc"""
-_HEARTBEATS = "select at, session from server_api.worker_heartbeat where worker_id = %s order by id desc limit %s"
+_HEARTBEATS = """
+    select at, session from server_api.worker_heartbeat where worker_id = %s order by id desc limit %s"""
 _TRANSITIONS = """
     select at, from_status, to_status, actor, reason
       from server_api.worker_transition where worker_id = %s order by id desc limit %s"""
@@ -111,17 +109,14 @@ async def list_workers(
     """By id, the order of registration."""
     params = {"status": status, "after": after_id, "limit": limit}
     async with conn.cursor(row_factory=class_row(Worker)) as cursor:
-        return await (await cursor.execute(_LIST, params)).fetchall()
+        return await (await cursor.execute(_WORKERS + _LISTED, params)).fetchall()
 
 
 async def get_worker(conn: Connection, *, worker: int | str) -> Worker | None:
     """By id, or by name (host/name)."""
-    key: LiteralString = "id" if isinstance(worker, int) else "name"
-    statement = sql.SQL("select " + _COLUMNS + " from server_api.worker where {} = %s").format(
-        sql.Identifier(key)
-    )
+    which: LiteralString = "id = %s" if isinstance(worker, int) else "name = %s"
     async with conn.cursor(row_factory=class_row(Worker)) as cursor:
-        return await (await cursor.execute(statement, (worker,))).fetchone()
+        return await (await cursor.execute(_WORKERS + which, (worker,))).fetchone()
 
 
 async def list_sessions(conn: Connection, *, worker_id: int) -> list[WorkerSession]:
