@@ -87,6 +87,7 @@ class Settings(BaseSettings):
     prune_failed_after: Age = Field(default=timedelta(days=30), description="scheduler: as above")
     prune_cancelled_after: Age = Field(default=timedelta(days=30), description="scheduler: as above")
     prune_aborted_after: Age = Field(default=timedelta(days=30), description="scheduler: as above")
+    prune_workers_after: Age = Field(default=timedelta(days=30), description="scheduler: of their silence")
     prune_audit_after: Age = Field(default=timedelta(days=365), description="scheduler: age of a line")
 
     activation_interval: float = Field(default=10.0, ge=0.1, description="scheduler: pending -> active")
@@ -116,7 +117,11 @@ class Settings(BaseSettings):
         return value
 
     @field_validator(
-        "prune_succeeded_after", "prune_failed_after", "prune_cancelled_after", "prune_aborted_after"
+        "prune_succeeded_after",
+        "prune_failed_after",
+        "prune_cancelled_after",
+        "prune_aborted_after",
+        "prune_workers_after",
     )
     @classmethod
     def _leaves_time_to_look(cls, value: timedelta | None) -> timedelta | None:

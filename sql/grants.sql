@@ -46,6 +46,7 @@ grant execute on function server_api.remove_worker      to onewriter_server;
 grant execute on function server_api.activate_workers   to onewriter_server;
 grant execute on function server_api.retire_workers     to onewriter_server;
 grant execute on function server_api.reactivate_workers to onewriter_server;
+grant execute on function server_api.prune_workers      to onewriter_server;
 grant select  on server_api.worker            to onewriter_server;
 grant select  on server_api.worker_heartbeat  to onewriter_server;
 grant select  on server_api.worker_transition to onewriter_server;
@@ -71,6 +72,8 @@ grant execute on function operator_api.run_now to onewriter_dba;
 grant execute on function operator_api.remove  to onewriter_dba;
 grant execute on function operator_api.pause   to onewriter_dba;
 grant execute on function operator_api.resume  to onewriter_dba;
+grant execute on function operator_api.drain_worker  to onewriter_dba;
+grant execute on function operator_api.resume_worker to onewriter_dba;
 -- A view's functions run with the rights of who reads it: these two compute and read no table.
 grant execute on function jobs.status_of to onewriter_server, onewriter_dba;
 grant execute on function jobs.mask      to onewriter_server, onewriter_dba;

@@ -14,6 +14,11 @@ declare
 begin
     perform jobs.check_worker(_name, _region, _capacity, _queues, _versions, _login);
     loop
+        -- Hosts come and go; a stolen login that makes up names by the million is stopped.
+        if _again and (select count(*) from jobs.worker as w where w.login = _login and w.name <> _name) >= 10000 then
+            perform jobs.fail_with('OWW01', 'a login opens at most 10,000 workers',
+                                   '{"field": "name", "message": "the login has 10,000 workers already"}');
+        end if;
         insert into jobs.worker (name, region, capacity, queues, versions, login)
         values (_name, _region, _capacity, _queues, _versions, _login)
         on conflict (name) do nothing
@@ -27,7 +32,8 @@ begin
     if not _again then
         perform jobs.fail_with('OWK02', 'a worker of this name is registered', jsonb_build_object('worker_id', _w.id));
     elsif _w.login <> _login and exists (select from pg_roles as r where r.rolname = _w.login) then
-        perform jobs.fail_with('OWR01', 'this worker''s name belongs to another login', jsonb_build_object('worker', _name));
+        perform jobs.fail_with('OWR01', 'this worker''s name belongs to another login: choose another (--name)',
+                               jsonb_build_object('worker', _name));
     end if;
     update jobs.worker as w
        set region = coalesce(_region, w.region), capacity = _capacity, queues = _queues, versions = _versions,

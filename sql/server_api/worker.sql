@@ -5,8 +5,10 @@ select w.id, w.name, split_part(w.name, '/', 1) as host, w.region, w.capacity, w
        greatest(w.last_heartbeat_at, s.last_seen_at) as last_heartbeat_at, coalesce(s.live, 0) as sessions,
        coalesce(s.running, 0)::bigint as running
   from jobs.worker as w
-  left join lateral (
-       select max(s.last_seen_at) as last_seen_at, count(*) filter (where s.lost_at is null and s.closed_at is null) as live,
-              sum((select count(*) from procrastinate.procrastinate_jobs as j
-                    where j.worker_id = s.id and j.status = 'doing')) as running
-         from jobs.session as s where s.worker_id = w.id) as s on true;
+  left join (
+       select o.worker_id, max(o.last_seen_at) as last_seen_at,
+              count(*) filter (where o.lost_at is null and o.closed_at is null) as live,
+              sum(case when o.lost_at is null and o.closed_at is null
+                       then (select count(*) from procrastinate.procrastinate_jobs as j
+                              where j.worker_id = o.id and j.status = 'doing') end) as running
+         from jobs.session as o group by o.worker_id) as s on s.worker_id = w.id;

@@ -24,6 +24,7 @@ CALLS = {
     "activate_workers": "('me')",
     "retire_workers": "('me', '30 s')",
     "reactivate_workers": "('me')",
+    "prune_workers": "('30 d')",
 }
 ALLOWED = {
     ("pending", "active"),
@@ -468,6 +469,26 @@ def test_a_session_that_opens_beside_a_drain_does_not_escape_it(db: Database) ->
     assert call(server, "select bool_and(draining) from server_api.session where worker_id = %s", worker)
 
 
+def test_a_dba_drains_by_name(db: Database) -> None:
+    server, session, dba = db.connect("server"), Session(db), db.connect("dba")
+    enqueue(server, job())
+    dba.execute("select operator_api.drain_worker('tests/worker', 'kernel')")
+    assert session.claim() == []
+    dba.execute("select operator_api.resume_worker('tests/worker', 'done')")
+    assert len(session.claim()) == 1
+    rows = dba.execute("select action, target, actor, reason from inspect.audit order by id").fetchall()
+    assert rows == [
+        ("workers.drain", "tests/worker", login_name("dba"), "kernel"),
+        ("workers.resume", "tests/worker", login_name("dba"), "done"),
+    ]
+    for verb in ("drain_worker", "resume_worker"):
+        with refused("OWN04") as error:
+            dba.execute(f"select operator_api.{verb}('no/body', 'x')".encode())
+        assert error.detail == {"worker": "no/body"}
+        with refused("42501"):
+            server.execute(f"select operator_api.{verb}('tests/worker', 'x')".encode())
+
+
 # --- the end -----------------------------------------------------------------------------------------------
 
 
@@ -483,6 +504,40 @@ def test_a_worker_with_a_live_session_stays(db: Database) -> None:
     for view in ("worker", "worker_heartbeat", "worker_transition"):
         assert call(server, f"select count(*) from server_api.{view}") == 0
     assert worker_of(server, Session(db)) != worker, "it comes back as a new one"
+
+
+def test_silent_workers_are_forgotten_but_no_living_or_drained_one(db: Database) -> None:
+    server = db.connect("server")
+    silent, fresh, drained, pending, beaten = (register(server, name) for name in "abcde")
+    for worker in (silent, fresh, drained, beaten):
+        server.execute("select server_api.set_worker_status(%s, 'offline', 'me', null)", [worker])
+    drain(server, drained)
+    live = worker_of(server, Session(db))
+    server.execute("select server_api.set_worker_status(%s, 'offline', 'me', null)", [live])
+    for worker in (silent, drained, pending, beaten, live):
+        age(db, worker, 3600)
+    server.execute("select server_api.heartbeat_worker(%s)", [beaten])
+    assert call(server, "select server_api.prune_workers('30 min')") == 1
+    left = {row[0] for row in server.execute("select id from server_api.worker").fetchall()}
+    assert left == {fresh, drained, pending, beaten, live}
+    assert call(server, "select count(*) from server_api.worker_transition where worker_id = %s", silent) == 0
+    for wrong in ("59 s", None):
+        with refused("OWV01"):
+            server.execute("select server_api.prune_workers(%s)", [wrong])
+
+
+def test_a_login_makes_up_only_so_many_names(db: Database) -> None:
+    worker = db.connect("worker")
+    db.connect("admin").execute(
+        "insert into jobs.worker (name, login, versions)"
+        " select 'made/up' || n, %s, '{}' from generate_series(1, 10000) as n",
+        [login_name("worker")],
+    )
+    with refused("OWW01") as error:
+        worker.execute("select worker_api.open(null, 'one/more')")
+    assert error.detail["field"] == "name"
+    worker.execute("select worker_api.open(null, 'made/up7')")
+    Session(db, "worker2")
 
 
 def test_a_dba_sees_the_registry_beside_the_sessions(db: Database) -> None:

@@ -54,16 +54,12 @@ def test_a_worker_registers_goes_offline_when_killed_and_comes_back(stage: Stage
     becomes(stage, "active")
     row = worker(stage)
     assert row["name"] == f"{socket.gethostname()}/worker"
-    assert (row["region"], row["capacity"], row["queues"], row["versions"]["tasks"]) == (
-        "eu",
-        3,
-        ["one"],
-        "7",
-    )
+    assert (row["region"], row["capacity"], row["queues"]) == ("eu", 3, ["one"])
+    assert row["versions"]["tasks"] == "7"
     assert (row["sessions"], row["last_heartbeat_at"] is not None) == (1, True)
     process.kill()
     becomes(stage, "offline")
-    assert worker(stage)["sessions"] == 0, "its lease came first"
+    stage.until(lambda: worker(stage)["sessions"] == 0, say=lambda: "its session isn't lost")
     stage.worker("-q", "one")
     becomes(stage, "active")
     assert worker(stage)["id"] == row["id"]
