@@ -14,8 +14,10 @@ declare
 begin
     perform jobs.check_worker(_name, _region, _capacity, _queues, _versions, _login);
     loop
+        select w.* into _w from jobs.worker as w where w.name = _name for update;
+        exit when found;
         -- Hosts come and go; a stolen login that makes up names by the million is stopped.
-        if _again and (select count(*) from jobs.worker as w where w.login = _login and w.name <> _name) >= 10000 then
+        if _again and (select count(*) from jobs.worker as w where w.login = _login) >= 10000 then
             perform jobs.fail_with('OWW01', 'a login opens at most 10,000 workers',
                                    '{"field": "name", "message": "the login has 10,000 workers already"}');
         end if;
@@ -26,8 +28,6 @@ begin
         if found then
             return _w;
         end if;
-        select w.* into _w from jobs.worker as w where w.name = _name for update;
-        exit when found;  -- else it was removed meanwhile
     end loop;
     if not _again then
         perform jobs.fail_with('OWK02', 'a worker of this name is registered', jsonb_build_object('worker_id', _w.id));

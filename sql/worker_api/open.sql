@@ -9,7 +9,7 @@ create or replace function worker_api.open(
     set search_path = pg_catalog, jobs, pg_temp
 as $$
 declare
-    _now constant timestamptz := clock_timestamp();
+    _now timestamptz;
     _secret constant text := gen_random_uuid()::text;
     _about jsonb;
     _distinct text[];
@@ -36,6 +36,7 @@ begin
              then (_about -> 'concurrency')::integer end,
         _distinct, case jsonb_typeof(_about -> 'versions') when 'object' then _about -> 'versions' else '{}' end,
         session_user, true);
+    _now := clock_timestamp();  -- it may have waited for the worker's row
     insert into jobs.session
           (name, login, secret, queues, lease, info, backend_pid, opened_at, last_seen_at, expires_at, worker_id, draining)
     values (_name, session_user, _secret, _distinct, make_interval(secs => _lease), _about, pg_backend_pid(), _now, _now,
