@@ -1,13 +1,13 @@
 """Every error onewriter raises on purpose, and the one table that says what each means outside.
 
 OnewriterError
- +- NotFound          JobNotFound, JobGone, RouteNotFound
- +- Conflict          StateConflict, QueueingLockTaken, NameTaken
+ +- NotFound          JobNotFound, JobGone, RouteNotFound, WorkerNotFound
+ +- Conflict          StateConflict, QueueingLockTaken, NameTaken, WorkerExists, WorkerLive
  +- Invalid           InvalidArguments, UnknownTask, QueueRefusesTask, InvalidCursor, IdempotencyKeyReused,
- |                    BodyTooLarge
+ |                    BodyTooLarge, InvalidConfiguration, InvalidTransition
  +- Malformed  Unauthenticated  MissingScope  NotAllowed  MethodNotAllowed
  +- Unavailable       DatabaseUnavailable, Overloaded, NotReady
- +- Unexpected
+ +- Unexpected        StorageFailed, HeartbeatFailed
 """
 
 from collections.abc import Iterator, Sequence
@@ -60,6 +60,22 @@ class Unexpected(OnewriterError):
         "internal-error", 500, "Something broke on our side",
         "A defect, or a database that refuses what onewriter needs; the log has it under the request id.",
         "Report it with the X-Request-Id. `onewriter doctor` finds a broken installation.",
+    )  # fmt: skip
+
+
+class StorageFailed(Unexpected):
+    problem = Problem(
+        "storage-failed", 500, "The registry could not be read or written",
+        "The database refused what the registry needs; `operation` says what was tried.",
+        "Report it with the X-Request-Id; the log has the reason. `onewriter doctor` finds what is broken.",
+    )  # fmt: skip
+
+
+class HeartbeatFailed(Unexpected):
+    problem = Problem(
+        "heartbeat-failed", 500, "The heartbeat was not recorded",
+        "The database refused it; the worker is not known to be alive by it.",
+        "Send the next one as usual. If that fails too, report it with the X-Request-Id.",
     )  # fmt: skip
 
 
@@ -131,6 +147,15 @@ class RouteNotFound(NotFound):
     )  # fmt: skip
 
 
+class WorkerNotFound(NotFound):
+    problem = Problem(
+        "worker-not-found", 404, "There is no such worker",
+        "No worker of the registry has this id or name.",
+        "Check it; `GET /v1/workers` and `onewriter workers ls` list them.",
+        ("OWN04",),
+    )  # fmt: skip
+
+
 class MethodNotAllowed(OnewriterError):
     problem = Problem(
         "method-not-allowed", 405, "This path has no such method",
@@ -167,6 +192,24 @@ class NameTaken(Conflict):
         "An API key or login with this name exists already.",
         "Choose another name, or revoke the old one.",
         ("OWK01",),
+    )  # fmt: skip
+
+
+class WorkerExists(Conflict):
+    problem = Problem(
+        "worker-exists", 409, "A worker of this name is registered",
+        "The registry has a worker of this host and name; `worker_id` says which.",
+        "Use that one, choose another name, or remove it first.",
+        ("OWK02",),
+    )  # fmt: skip
+
+
+class WorkerLive(Conflict):
+    problem = Problem(
+        "worker-live", 409, "The worker has a live session",
+        "A worker whose process is connected, or was until its lease ends, cannot be removed.",
+        "Stop the process (drain it first), then remove the worker; `sessions` names what is open.",
+        ("OWW03",),
     )  # fmt: skip
 
 
@@ -227,6 +270,24 @@ class BodyTooLarge(Invalid):
         "body-too-large", 422, "The body is too large",
         "A single request may have 512 KiB, a batch 16 MiB.",
         "Split the batch; keep large data elsewhere and pass a reference.",
+    )  # fmt: skip
+
+
+class InvalidConfiguration(Invalid):
+    problem = Problem(
+        "invalid-configuration", 400, "A worker cannot be like that",
+        "A field of the worker is unknown, missing, of another type or beyond its limit.",
+        "Mend the fields that `errors` names. Limits are in docs/workers.md.",
+        ("OWW01",),
+    )  # fmt: skip
+
+
+class InvalidTransition(Invalid):
+    problem = Problem(
+        "invalid-transition", 400, "The worker's status does not lead there",
+        "The status is none, or not one that the worker may have next; `allowed` names those.",
+        "Read the worker; the state machine is in docs/workers.md. To keep work away from it, drain it.",
+        ("OWW02",),
     )  # fmt: skip
 
 

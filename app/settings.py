@@ -87,13 +87,21 @@ class Settings(BaseSettings):
     prune_failed_after: Age = Field(default=timedelta(days=30), description="scheduler: as above")
     prune_cancelled_after: Age = Field(default=timedelta(days=30), description="scheduler: as above")
     prune_aborted_after: Age = Field(default=timedelta(days=30), description="scheduler: as above")
+    prune_workers_after: Age = Field(default=timedelta(days=30), description="scheduler: of their silence")
     prune_audit_after: Age = Field(default=timedelta(days=365), description="scheduler: age of a line")
+
+    activation_interval: float = Field(default=10.0, ge=0.1, description="scheduler: pending -> active")
+    stale_interval: float = Field(default=30.0, ge=0.1, description="scheduler: active -> offline")
+    stale_after: float = Field(default=30.0, gt=0, description="scheduler: a worker's silence until then")
+    reactivation_interval: float = Field(default=30.0, ge=0.1, description="scheduler: offline -> active")
 
     # The worker reads these itself (it imports nothing of the app); here for `config show`.
     tasks: str = Field(default="", description="worker: dotted paths of task modules, comma-separated")
     lease: int = Field(default=15, ge=5, le=300, description="worker: seconds until rescue")
     heartbeat: float = Field(default=5.0, gt=0, description="worker: seconds between two signs of life")
     http_allow_private: str = Field(default="", description="worker: hosts, networks for http.request")
+    region: str = Field(default="", description="worker: where it runs, for the registry")
+    tasks_version: str = Field(default="", description="worker: of its task modules, for the registry")
     task_timeout: float | None = Field(
         default=None, gt=0, description="worker: timeout of a task that names none"
     )
@@ -109,7 +117,11 @@ class Settings(BaseSettings):
         return value
 
     @field_validator(
-        "prune_succeeded_after", "prune_failed_after", "prune_cancelled_after", "prune_aborted_after"
+        "prune_succeeded_after",
+        "prune_failed_after",
+        "prune_cancelled_after",
+        "prune_aborted_after",
+        "prune_workers_after",
     )
     @classmethod
     def _leaves_time_to_look(cls, value: timedelta | None) -> timedelta | None:

@@ -36,6 +36,21 @@ grant execute on function server_api.expire             to onewriter_server;
 grant execute on function server_api.forget_idempotency to onewriter_server;
 grant execute on function server_api.prune_jobs         to onewriter_server;
 grant execute on function server_api.prune_audit        to onewriter_server;
+-- The registry of workers: verbs by hand and over HTTP, and the three transitions that the scheduler makes.
+grant execute on function server_api.register_worker    to onewriter_server;
+grant execute on function server_api.heartbeat_worker   to onewriter_server;
+grant execute on function server_api.set_worker_status  to onewriter_server;
+grant execute on function server_api.drain_worker       to onewriter_server;
+grant execute on function server_api.resume_worker      to onewriter_server;
+grant execute on function server_api.remove_worker      to onewriter_server;
+grant execute on function server_api.activate_workers   to onewriter_server;
+grant execute on function server_api.retire_workers     to onewriter_server;
+grant execute on function server_api.reactivate_workers to onewriter_server;
+grant execute on function server_api.prune_workers      to onewriter_server;
+grant select  on server_api.worker            to onewriter_server;
+grant select  on server_api.worker_heartbeat  to onewriter_server;
+grant select  on server_api.worker_transition to onewriter_server;
+grant select  on server_api.worker_job        to onewriter_server;
 grant select  on server_api.job        to onewriter_server;
 grant select  on server_api.attempt    to onewriter_server;
 grant select  on server_api.event      to onewriter_server;
@@ -60,6 +75,8 @@ grant execute on function operator_api.resume  to onewriter_dba;
 -- Worker hosts' logins: see them, and end a stolen one from psql. They are made as the owner, by the admin's commands.
 grant execute on function operator_api.revoke_login to onewriter_dba;
 grant select on inspect.worker_logins to onewriter_dba, onewriter_server;
+grant execute on function operator_api.drain_worker  to onewriter_dba;
+grant execute on function operator_api.resume_worker to onewriter_dba;
 -- A view's functions run with the rights of who reads it: these two compute and read no table.
 grant execute on function jobs.status_of to onewriter_server, onewriter_dba;
 grant execute on function jobs.mask      to onewriter_server, onewriter_dba;

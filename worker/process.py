@@ -26,6 +26,7 @@ from worker.outcomes import Outcomes
 from worker.session import Identity
 from worker.settings import Settings
 from worker.slots import Slots
+from worker.versions import versions
 from worker.wire import checked_dsn
 
 logger = logging.getLogger(__name__)
@@ -174,6 +175,8 @@ class Worker(stock.Worker):
             "host": host,
             "pid": os.getpid(),
             "concurrency": self.concurrency,
+            "region": settings.region,
+            "versions": versions(self.app, settings.tasks_version),
             "python": platform.python_version(),
             "procrastinate": procrastinate.__version__,
         }

@@ -23,6 +23,8 @@ class Settings:
     timeout_grace: float = 5.0
     blocked_after: float = 5.0
     prefetch: int = 800
+    region: str | None = None
+    tasks_version: str | None = None
 
 
 def read(environ: Mapping[str, str] | None = None) -> Settings:
@@ -42,6 +44,8 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
         timeout_grace=_number(env, "ONEWRITER_TIMEOUT_GRACE", 5.0),
         blocked_after=_number(env, "ONEWRITER_BLOCKED_AFTER", 5.0),
         prefetch=int(_number(env, "ONEWRITER_PREFETCH", 800.0)),
+        region=env.get("ONEWRITER_REGION", "").strip() or None,
+        tasks_version=env.get("ONEWRITER_TASKS_VERSION", "").strip() or None,
     )
 
 

@@ -37,6 +37,7 @@ COMMANDS = {
     "tasks": "app.cli.tasks:tasks",
     "queues": "app.cli.queues:queues",
     "jobs": "app.cli.jobs:jobs",
+    "workers": "app.cli.workers:workers",
     "audit": "app.cli.audit:audit",
 }
 

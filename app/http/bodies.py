@@ -9,6 +9,8 @@ from msgspec import Meta, Raw, Struct
 from app.queries.attempts import Attempt
 from app.queries.jobs import Job, Status
 from app.queries.tasks import Task
+from app.queries.workers import Heartbeat, Transition, Worker, WorkerJob, WorkerSession
+from app.queries.workers import Status as WorkerStatus
 
 MONTH = 31 * 86_400
 NAME = 128
@@ -142,6 +144,61 @@ class Tasks(Struct):
     """The tasks this key may see."""
 
     items: list[Task]
+
+
+class NewWorker(Struct, forbid_unknown_fields=True):
+    """A worker to register; `host`/`name` together are its name. It gets no jobs by that."""
+
+    host: Annotated[str, Meta(min_length=1, max_length=126, pattern="^[^/]+$")]
+    name: Annotated[str, Meta(min_length=1, max_length=126)]
+    region: Name | None = None
+    capacity: Annotated[int, Meta(ge=1, le=100_000)] | None = None
+    queues: Annotated[list[Name], Meta(min_length=1, max_length=1000)] | None = None
+    versions: dict[Name, Annotated[str, Meta(max_length=NAME)]] = {}
+    login: (
+        Annotated[
+            str, Meta(min_length=1, max_length=63, description="the one login that may open it; or the first")
+        ]
+        | None
+    ) = None
+
+
+class NewStatus(Struct, forbid_unknown_fields=True):
+    """The body of PATCH /v1/workers/{worker_id}."""
+
+    status: WorkerStatus
+    reason: Reason | None = None
+
+
+class ListWorkers(Struct, forbid_unknown_fields=True):
+    """The query of GET /v1/workers."""
+
+    status: WorkerStatus | None = None
+    limit: Annotated[int, Meta(ge=1, le=500)] = 50
+    cursor: Annotated[str, Meta(max_length=200)] | None = None
+
+
+class History(Struct, forbid_unknown_fields=True):
+    """The query of GET /v1/workers/{worker_id}."""
+
+    history: Annotated[int, Meta(ge=0, le=100, description="heartbeats to show")] = 0
+
+
+class WorkerPage(Struct):
+    """Workers, in the order of their registration."""
+
+    items: list[Worker]
+    next_cursor: str | None
+
+
+class WorkerDetail(Struct):
+    """A worker, its sessions of the last day, the jobs that it holds, what was heard of it; newest first."""
+
+    worker: Worker
+    sessions: list[WorkerSession]
+    running: list[WorkerJob]
+    heartbeats: list[Heartbeat]
+    transitions: list[Transition]
 
 
 class Health(Struct):

@@ -48,7 +48,7 @@ HEADERS: dict[str, dict[str, Any]] = {
     "Last-Event-ID": {"description": "resumes a stream after this event", "schema": {"type": "string"}},
 }
 ANSWER_HEADERS: dict[str, dict[str, Any]] = {
-    "Location": {"description": "the job", "schema": {"type": "string", "format": "uri-reference"}},
+    "Location": {"description": "the job or worker", "schema": {"type": "string", "format": "uri-reference"}},
     "Idempotent-Replayed": {"description": "true on a replay", "schema": {"type": "string"}},
 }
 
@@ -116,7 +116,7 @@ def _path_parameters(route: Route) -> list[dict[str, Any]]:
 
 
 def _path_schema(name: str) -> dict[str, Any]:
-    return {"type": "integer", "minimum": 1} if name == "job_id" else {"type": "string", "minLength": 1}
+    return {"type": "integer", "minimum": 1} if name.endswith("_id") else {"type": "string", "minLength": 1}
 
 
 def _query_parameters(route: Route) -> list[dict[str, Any]]:

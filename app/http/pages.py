@@ -49,6 +49,7 @@ async def index(call: Call) -> web.Response:  # noqa: ARG001 (the signature of h
             "openapi": "/openapi.json",
             "jobs": "/v1/jobs",
             "tasks": "/v1/tasks",
+            "workers": "/v1/workers",
             "live": "/livez",
             "ready": "/readyz",
             "problems": PATH.rstrip("/"),

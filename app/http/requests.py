@@ -8,7 +8,7 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import LooseHeaders
 
-from app.errors import BodyTooLarge, FieldError, Invalid, JobNotFound
+from app.errors import BodyTooLarge, FieldError, Invalid, JobNotFound, WorkerNotFound
 from app.http.content import decode, field_error
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -69,8 +69,16 @@ def refuse_query(request: web.Request) -> None:
 def job_id_of(request: web.Request) -> int:
     """What is no id is no job: 404."""
     text = request.match_info["job_id"]
-    if not (text.isascii() and text.isdigit() and len(text) <= 19 and 0 < int(text) <= BIGGEST_ID):
+    if not _is_id(text):
         raise JobNotFound(f"no job has the id {text[:40]}")
+    return int(text)
+
+
+def worker_id_of(request: web.Request) -> int:
+    """What is no id is no worker: 404."""
+    text = request.match_info["worker_id"]
+    if not _is_id(text):
+        raise WorkerNotFound(f"no worker has the id {text[:40]}")
     return int(text)
 
 
@@ -87,6 +95,10 @@ def json_response(value: Any, *, status: int = 200, headers: LooseHeaders | None
 
 def job_url(job_id: int) -> str:
     return f"/v1/jobs/{job_id}"
+
+
+def _is_id(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 19 and 0 < int(text) <= BIGGEST_ID
 
 
 def _is_text(value: str) -> bool:

@@ -1,1 +1,1 @@
-"""The process that keeps time: one leader rescues lost work, expires late jobs, prunes what is old."""
+"""The process that keeps time: one leader rescues lost work, expires and prunes jobs, checks on workers."""

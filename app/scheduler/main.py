@@ -7,7 +7,7 @@ import logging
 import signal
 
 from app.database.listener import Listener
-from app.scheduler import expiry, rescue, retention
+from app.scheduler import expiry, registry, rescue, retention
 from app.scheduler.election import Leadership
 from app.scheduler.loop import Loop
 from app.scheduler.retention import Ages, Retention
@@ -18,11 +18,12 @@ log = logging.getLogger(__name__)
 CHANNEL = "ow_sched"
 
 
-def make_loops(ages: Ages) -> list[Loop]:
+def make_loops(settings: Settings) -> list[Loop]:
     return [
         Loop("rescue", rescue.run_once, rescue.LONGEST),
         Loop("expiry", expiry.run_once, expiry.LONGEST),
-        Loop("retention", Retention(ages).run_once, retention.LONGEST, signalled=False),
+        Loop("retention", Retention(Ages.of(settings)).run_once, retention.LONGEST, signalled=False),
+        *registry.make_checks(settings),
     ]
 
 
@@ -36,7 +37,7 @@ async def run(settings: Settings) -> None:
 
 async def run_until(stop: asyncio.Event, settings: Settings) -> None:
     dsn = settings.database_url
-    leadership, loops = Leadership(dsn), make_loops(Ages.of(settings))
+    leadership, loops = Leadership(dsn), make_loops(settings)
 
     def wake() -> None:
         for loop in loops:

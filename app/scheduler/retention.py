@@ -1,4 +1,4 @@
-"""What is old goes: finished jobs by their status's age, Idempotency-Keys, lines of the audit."""
+"""What is old goes: finished jobs by their status's age, Idempotency-Keys, silent workers, the audit."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ class Ages:
     failed: timedelta | None
     cancelled: timedelta | None
     aborted: timedelta | None
+    workers: timedelta | None
     audit: timedelta | None
 
     @classmethod
@@ -45,6 +46,7 @@ class Ages:
             settings.prune_failed_after,
             settings.prune_cancelled_after,
             settings.prune_aborted_after,
+            settings.prune_workers_after,
             settings.prune_audit_after,
         )
 
@@ -68,11 +70,12 @@ class Retention:
         self._in_vain = 0.0
         jobs = await self._prune_jobs(conn) if any(self._ages.of_jobs) else 0
         answers = await self._prune_all(conn, "select server_api.forget_idempotency()")
-        lines = 0
-        if self._ages.audit:
-            lines = await self._prune_all(conn, "select server_api.prune_audit(%s)", self._ages.audit)
-        if jobs or answers or lines:
-            log.info("pruned %s jobs, %s answers, %s lines of the audit", jobs, answers, lines)
+        workers = await self._prune_aged(conn, "select server_api.prune_workers(%s)", self._ages.workers)
+        lines = await self._prune_aged(conn, "select server_api.prune_audit(%s)", self._ages.audit)
+        if jobs or answers or workers or lines:
+            log.info(
+                "pruned %s jobs, %s answers, %s workers, %s lines of the audit", jobs, answers, workers, lines
+            )
         return max(self._every, SPARING * self._in_vain)
 
     async def _prune_jobs(self, conn: Connection) -> int:
@@ -86,6 +89,9 @@ class Retention:
             pruned += answer["pruned"]
             after, done = answer["after"], answer["done"]
         return pruned
+
+    async def _prune_aged(self, conn: Connection, query: str, age: timedelta | None) -> int:
+        return await self._prune_all(conn, query, age) if age else 0
 
     async def _prune_all(self, conn: Connection, query: str, *params: Any) -> int:
         total = 0

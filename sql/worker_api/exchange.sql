@@ -80,7 +80,7 @@ begin
            and j.status in ('doing', 'aborting') and j.started_at is null;
     end if;
 
-    if _want > 0 then
+    if _want > 0 and not _s.draining then
         _from := _s.queues;
         if _s.restricted then
             _claim := jobs.claim_granted(_session, _from, least(_want, 1000), _free, _alone, _floor::jsonb);

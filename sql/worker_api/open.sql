@@ -1,16 +1,20 @@
 -- worker_api.open: opens a worker's session with its lease; the caller's login is its identity.
 -- Caller: onewriter_worker
--- Writes: jobs.session.name, .login, .secret, .queues, .restricted, .lease, .info, .backend_pid, .opened_at, .last_seen_at, .expires_at
--- Calls: jobs.fail_with, jobs.grant_queues
--- Raises: OWV01, OWR01 {"queues", "granted"}
+-- Writes: jobs.session.name, .login, .secret, .queues, .restricted, .lease, .info, .backend_pid, .opened_at, .last_seen_at, .expires_at, .worker_id, .draining
+-- Calls: jobs.fail_with, jobs.grant_queues, jobs.register_worker
+-- Raises: OWV01, OWW01 {"field", "message"}, OWR01 {"queues", "granted"} or for a name that belongs to another login
 create or replace function worker_api.open(
     _queues text[], _name text, _lease integer default 15, _info text default null) returns json
     language plpgsql security definer
     set search_path = pg_catalog, jobs, pg_temp
 as $$
 declare
-    _now constant timestamptz := clock_timestamp();
+    _now timestamptz;
     _secret constant text := gen_random_uuid()::text;
+    _about jsonb;
+    _restricted boolean;
+    _distinct text[];
+    _worker jobs.worker;
     _id bigint;
 begin
     if _lease is null or _lease not between 5 and 300 then
@@ -37,11 +41,21 @@ begin
         perform jobs.fail_with('OWV01', 'this login has 1,000 sessions open',
                                '{"field": "name", "message": "the login has 1,000 sessions open"}');
     end if;
+    _about := _info::jsonb;
+    _restricted := jobs.grant_queues(_queues);
+    _distinct := (select array_agg(distinct q) from unnest(_queues) as q);
+    _worker := jobs.register_worker(
+        _name, _about ->> 'region',
+        case when jsonb_typeof(_about -> 'concurrency') = 'number' and (_about -> 'concurrency')::numeric between 1 and 100000
+             then (_about -> 'concurrency')::integer end,
+        _distinct, case jsonb_typeof(_about -> 'versions') when 'object' then _about -> 'versions' else '{}' end,
+        session_user, true);
+    _now := clock_timestamp();  -- it may have waited for the worker's row
     insert into jobs.session
-          (name, login, secret, queues, restricted, lease, info, backend_pid, opened_at, last_seen_at, expires_at)
-    values (_name, session_user, _secret, (select array_agg(distinct q) from unnest(_queues) as q),
-            jobs.grant_queues(_queues), make_interval(secs => _lease), _info::jsonb, pg_backend_pid(), _now, _now,
-            _now + make_interval(secs => _lease))
+          (name, login, secret, queues, restricted, lease, info, backend_pid, opened_at, last_seen_at, expires_at, worker_id,
+           draining)
+    values (_name, session_user, _secret, _distinct, _restricted, make_interval(secs => _lease), _about, pg_backend_pid(),
+            _now, _now, _now + make_interval(secs => _lease), _worker.id, _worker.draining_since is not null)
     returning id into _id;
     perform pg_notify('ow_sched', '');  -- the sweep may have to wake earlier than it planned
     return json_build_object('session', _id, 'secret', _secret, 'lease', _lease);

@@ -1,5 +1,6 @@
 """Closed by default: who may do what, and what a key does not even see."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -16,7 +17,7 @@ async def test_no_key_no_access(api: Api) -> None:
     for route in ROUTES:
         if route.scope is None:
             continue
-        path = route.path.replace("{job_id}", "1").replace("{name}", "echo")
+        path = re.sub(r"{\w+_id}", "1", route.path).replace("{name}", "echo")
         for headers in (
             {},
             {"Authorization": "Bearer ow_wrong"},
@@ -40,7 +41,7 @@ async def test_each_route_asks_for_its_scope_alone(api: Api) -> None:
     for route in ROUTES:
         if route.scope is None:
             continue
-        path = route.path.replace("{job_id}", "1").replace("{name}", "nope")
+        path = re.sub(r"{\w+_id}", "1", route.path).replace("{name}", "nope")
         for scope, token in tokens.items():
             reply = await api.call(route.method, path, key=token)
             if scope in (route.scope, "admin"):

@@ -39,7 +39,7 @@ class Session:
         self, db: Database, role: str = "worker", queues: list[str] | None = None, lease: int = 15
     ) -> None:
         self.connection = db.connect(role)
-        opened = self._call("select worker_api.open(%s, %s, %s)", queues, "tests/worker", lease)
+        opened = self._call("select worker_api.open(%s, %s, %s)", queues, f"tests/{role}", lease)
         self.id: int = opened["session"]
         self.secret: str = opened["secret"]
 

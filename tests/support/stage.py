@@ -37,7 +37,8 @@ class Stage:
 
     def worker(self, *options: str, role: str = "worker", **settings: str) -> Process:
         """A worker whose session is open."""
-        process = self.processes.worker(self.db.dsn(role), *options, **settings)
+        # A name belongs to one login: two of them on one host have two names.
+        process = self.processes.worker(self.db.dsn(role), "-n", role, *options, **settings)
         self._up(process, lambda: self.sessions(process))
         return process
 

@@ -39,6 +39,7 @@ def test_defaults() -> None:
         "ONEWRITER_PRUNE_FAILED_AFTER": "30d",
         "ONEWRITER_PRUNE_CANCELLED_AFTER": "30d",
         "ONEWRITER_PRUNE_ABORTED_AFTER": "30d",
+        "ONEWRITER_PRUNE_WORKERS_AFTER": "30d",
         "ONEWRITER_PRUNE_AUDIT_AFTER": "365d",
     }
 

@@ -1,0 +1,9 @@
+-- server_api.drain_worker: stops handing out jobs to a worker; what it has it finishes; audited.
+-- Caller: onewriter_server
+-- Writes: nothing
+-- Calls: jobs.set_draining
+-- Raises: OWN04 {"worker_id"}
+create or replace function server_api.drain_worker(_id bigint, _actor text, _reason text) returns void
+    language sql security definer
+    set search_path = pg_catalog, jobs, pg_temp
+as $$ select jobs.set_draining(_id, true, _actor, _reason) $$;
