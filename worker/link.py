@@ -27,6 +27,7 @@ from worker.errors import Lost, ServerError
 from worker.loopwatch import STUCK, LoopWatch
 from worker.outcomes import Outcomes
 from worker.run import Run
+from worker.secrets import MARK, Secrets, values
 from worker.settings import Settings
 from worker.slots import Slots
 from worker.wire import Wire
@@ -84,6 +85,7 @@ class Link(threading.Thread):
         self._backoff = 0.0
         self._down_since = 0.0
         self._complained = 0.0
+        self._quarantined = False
 
     def run(self) -> None:
         try:
@@ -113,7 +115,7 @@ class Link(threading.Thread):
             if self._session is None:
                 self._session = session.open_new(self._wire, self._identity)
                 self._outcomes.session = self._session.id
-            elif not session.resume(self._wire, self._session, self._held):
+            elif not session.resume(self._wire, self._session, self._identity, self._held):
                 raise _Gone
             self._wire.listen(session.channels(self._session, self._identity))
             self._wire.prepare_exchange()
@@ -194,8 +196,11 @@ class Link(threading.Thread):
         if self._down_since:
             logger.info("The connection to the database stands again")
         self._backoff = self._down_since = 0.0
+        self._quarantined = False
         self._acknowledge(batch, reply)
         runs = reply.jobs.runs() if reply.jobs is not None else []
+        if MARK in text:
+            self._ask_secrets([run for run in runs if MARK in bytes(run.args)])
         self._take_in(claim, runs)
         for id_ in reply.abort:
             self._ask_abort(self._held.get(id_))
@@ -228,6 +233,12 @@ class Link(threading.Thread):
         for job_id, error in reply.failed.items():
             logger.error("The database could not take the outcome of job %s, it failed: %s", job_id, error)
         self._signals.update(reply.wake)
+
+    def _ask_secrets(self, runs: list[Run]) -> None:
+        """Before they are held: should the connection be lost meanwhile, they go back as if never claimed."""
+        assert self._session is not None
+        for run, text in zip(runs, session.secrets(self._wire, self._session, runs), strict=True):
+            run.secrets = Secrets(values(text) or {})
 
     def _take_in(self, claim: Claim, runs: list[Run]) -> None:
         if not runs:
@@ -292,11 +303,20 @@ class Link(threading.Thread):
         if self._desk.finish and monotonic() - self._down_since > self._settings.lease:
             logger.error("%d results could not be delivered; their jobs will run again", len(self._held))
             raise exc
+        if isinstance(exc, ServerError) and exc.sqlstate == session.QUARANTINED:
+            self._wait_for_arming(exc)
+            return
         quiet = self._backoff >= _BACKOFF[1] and monotonic() - self._complained < _COMPLAIN_EVERY
         if not quiet:
             self._complained = monotonic()
         log = logger.debug if quiet else logger.warning
         log("No connection to the database, trying again: %s", str(exc).splitlines()[0] if str(exc) else exc)
+
+    def _wait_for_arming(self, exc: ServerError) -> None:
+        """One line however long it takes, and slowly from the first try on."""
+        log = logger.debug if self._quarantined else logger.warning
+        log("No jobs here until somebody arms it; %s", exc.message)
+        self._quarantined, self._backoff = True, _BACKOFF[1]
 
     def _pause(self) -> None:
         self._backoff = min(max(self._backoff * 2, _BACKOFF[0]), _BACKOFF[1])

@@ -37,6 +37,9 @@ COMMANDS = {
     "queues": "app.cli.queues:queues",
     "jobs": "app.cli.jobs:jobs",
     "audit": "app.cli.audit:audit",
+    "secrets": "app.cli.secrets:secrets",
+    "environment": "app.cli.environment:environment",
+    "arm": "app.cli.environment:arm",
 }
 
 

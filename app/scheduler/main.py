@@ -36,9 +36,10 @@ async def run(settings: Settings) -> None:
 
 async def run_until(stop: asyncio.Event, settings: Settings) -> None:
     dsn = settings.database_url
-    leadership, loops = Leadership(dsn), make_loops(Ages.of(settings))
+    leadership, loops = Leadership(dsn, environment=settings.environment), make_loops(Ages.of(settings))
 
     def wake() -> None:
+        leadership.called.set()
         for loop in loops:
             if loop.signalled:
                 loop.wake.set()

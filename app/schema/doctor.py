@@ -12,6 +12,7 @@ from alembic.script import ScriptDirectory
 from psycopg import Connection
 
 from app.schema import harden
+from app.schema.environment import read_environment
 from app.schema.grants import live_grants, read_page
 from app.schema.migrate import alembic_config, become_owner
 from app.schema.roles import OWNER, PREDEFINED, SCHEMAS, role_name, with_prefix
@@ -140,6 +141,16 @@ def writing_workers(conn: Connection[Any], prefix: str) -> Iterator[Finding]:
         yield Finding(f"the worker login {login} could write: {right}{more}", mend)
 
 
+def quarantined(conn: Connection[Any], _prefix: str) -> Iterator[Finding]:
+    """A database whose revision is older has no such function: that is another finding."""
+    if _column(conn, "select to_regprocedure('inspect.environment()') is not null") == [True]:
+        found = read_environment(conn)
+        if found.quarantined:
+            yield Finding(
+                f"nothing runs here, {found.sentence()}", "onewriter arm   # after a look at what waits"
+            )
+
+
 def orphaned_jobs(conn: Connection[Any], _prefix: str) -> Iterator[Finding]:
     (count,) = _column(
         conn,
@@ -201,6 +212,7 @@ CHECKS: tuple[Callable[[Connection[Any], str], Iterator[Finding]], ...] = (
     writing_logins,
     writing_workers,
     owner_lacks,
+    quarantined,
     orphaned_jobs,
     hardened,
     other_databases,

@@ -1,10 +1,11 @@
 -- worker_api.open: opens a worker's session with its lease; the caller's login is its identity.
 -- Caller: onewriter_worker
 -- Writes: jobs.session.name, .login, .secret, .queues, .lease, .info, .backend_pid, .opened_at, .last_seen_at, .expires_at
--- Calls: jobs.fail_with
--- Raises: OWV01
+-- Calls: jobs.fail_with, jobs.require_armed
+-- Raises: OWV01, as jobs.require_armed
 create or replace function worker_api.open(
-    _queues text[], _name text, _lease integer default 15, _info text default null) returns json
+    _queues text[], _name text, _lease integer default 15, _info text default null,
+    _environment text default null) returns json
     language plpgsql security definer
     set search_path = pg_catalog, jobs, pg_temp
 as $$
@@ -13,6 +14,7 @@ declare
     _secret constant text := gen_random_uuid()::text;
     _id bigint;
 begin
+    perform jobs.require_armed(_environment);
     if _lease is null or _lease not between 5 and 300 then
         perform jobs.fail_with('OWV01', 'a lease is 5 to 300 seconds',
                                '{"field": "lease", "message": "must be between 5 and 300"}');

@@ -1,9 +1,10 @@
 -- worker_api.resume: after a lost connection: a new secret, and what the worker does not hold goes back to its queue.
 -- Caller: onewriter_worker
 -- Writes: jobs.session.secret, .backend_pid, .last_seen_at, .expires_at
--- Calls: jobs.channels, jobs.give_back, jobs.held_session, jobs.notify, jobs.unpark
--- Raises: 22P02 for text that is no JSON
-create or replace function worker_api.resume(_session bigint, _secret text, _held text) returns json
+-- Calls: jobs.channels, jobs.give_back, jobs.held_session, jobs.notify, jobs.require_armed, jobs.unpark
+-- Raises: 22P02 for text that is no JSON, as jobs.require_armed
+create or replace function worker_api.resume(
+    _session bigint, _secret text, _held text, _environment text default null) returns json
     language plpgsql security definer
     set search_path = pg_catalog, procrastinate, jobs, pg_temp
 as $$
@@ -12,6 +13,7 @@ declare
     _now timestamptz;
     _back record;
 begin
+    perform jobs.require_armed(_environment);
     -- Waits for an exchange still in flight on the old connection; the new secret turns away one that comes later.
     perform from jobs.session as s where s.id = _session and s.login = session_user for update;
     if (jobs.held_session(_session, _secret)).id is null then

@@ -13,6 +13,7 @@ from app.http.routes import ROUTES
 
 DOCS = Path(__file__).parents[2] / "docs"
 OWN_SQLSTATES = {"OWN01", "OWN02", "OWN03", "OWS01", "OWQ01", "OWV01", "OWI01", "OWK01", "OWR01", "OWU01"}
+OWN_SQLSTATES |= {"OWE01", "OWE02"}
 
 
 def test_errors_page_is_current() -> None:
