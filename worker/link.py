@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from time import monotonic
+from typing import TypeVar
 
 import msgspec
 from procrastinate.job_context import AbortReason
@@ -43,6 +44,7 @@ _STALLED = 1.0
 _BACKOFF = (0.1, 5.0)
 _COMPLAIN_EVERY = 60.0
 
+T = TypeVar("T")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -190,6 +192,9 @@ class Link(threading.Thread):
         reply = answer(text)
         if reply.gone:
             raise _Gone
+        runs = reply.jobs.runs() if reply.jobs is not None else []
+        if MARK in text:
+            self._ask_secrets([run for run in runs if MARK in bytes(run.args)])
         for run in started:
             run.noted = True
         self._beat, self._batch = ended + self._settings.heartbeat, None
@@ -198,9 +203,6 @@ class Link(threading.Thread):
         self._backoff = self._down_since = 0.0
         self._quarantined = False
         self._acknowledge(batch, reply)
-        runs = reply.jobs.runs() if reply.jobs is not None else []
-        if MARK in text:
-            self._ask_secrets([run for run in runs if MARK in bytes(run.args)])
         self._take_in(claim, runs)
         for id_ in reply.abort:
             self._ask_abort(self._held.get(id_))
@@ -208,16 +210,9 @@ class Link(threading.Thread):
 
     def _send(self, params: list[bytes | None], now: float) -> bytes:
         channels = self._due_signals(now)
-        while True:
-            try:
-                text = self._wire.exchange(params, channels)
-            except ServerError as exc:
-                if exc.sqlstate not in _AGAIN:
-                    raise
-                time.sleep(_jitter(0.005, 0.05))
-            else:
-                self._signals.difference_update(channels)
-                return text
+        text = _again(lambda: self._wire.exchange(params, channels))
+        self._signals.difference_update(channels)
+        return text
 
     def _due_signals(self, now: float) -> list[str]:
         if not self._signals or now - self._signalled < _NOTIFY_EVERY:
@@ -235,9 +230,11 @@ class Link(threading.Thread):
         self._signals.update(reply.wake)
 
     def _ask_secrets(self, runs: list[Run]) -> None:
-        """Before they are held: should the connection be lost meanwhile, they go back as if never claimed."""
-        assert self._session is not None
-        for run, text in zip(runs, session.secrets(self._wire, self._session, runs), strict=True):
+        """Before they are held: should that fail, they go back as if never claimed; the batch goes again."""
+        own = self._session
+        assert own is not None
+        texts = _again(lambda: session.secrets(self._wire, own, runs))
+        for run, text in zip(runs, texts, strict=True):
             run.secrets = Secrets(values(text) or {})
 
     def _take_in(self, claim: Claim, runs: list[Run]) -> None:
@@ -323,6 +320,16 @@ class Link(threading.Thread):
         deadline = monotonic() + _jitter(self._backoff / 2, self._backoff)
         while (left := deadline - monotonic()) > 0 and not self._desk.finish:
             time.sleep(min(left, 0.1))
+
+
+def _again(call: Callable[[], T]) -> T:
+    while True:
+        try:
+            return call()
+        except ServerError as exc:
+            if exc.sqlstate not in _AGAIN:
+                raise
+        time.sleep(_jitter(0.005, 0.05))
 
 
 def _jitter(least: float, most: float) -> float:

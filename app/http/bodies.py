@@ -8,6 +8,7 @@ from msgspec import Meta, Raw, Struct
 
 from app.queries.attempts import Attempt
 from app.queries.jobs import Job, Status
+from app.queries.secrets import Secret
 from app.queries.tasks import Task
 
 MONTH = 31 * 86_400
@@ -142,6 +143,20 @@ class Tasks(Struct):
     """The tasks this key may see."""
 
     items: list[Task]
+
+
+class NewSecret(Struct, forbid_unknown_fields=True):
+    """A secret's value and who gets it; both are always given anew."""
+
+    value: Annotated[str, Meta(min_length=1, max_length=16_384)]
+    tasks: Annotated[list[Name], Meta(min_length=1, max_length=100, description="patterns with * and ?")]
+    logins: Annotated[list[Name], Meta(min_length=1, max_length=100)] | None = None
+
+
+class Secrets(Struct):
+    """The secrets by name, without their values."""
+
+    items: list[Secret]
 
 
 class Health(Struct):

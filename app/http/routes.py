@@ -14,7 +14,7 @@ from app.errors import (
     StateConflict,
     UnknownTask,
 )
-from app.http import bodies, enqueueing, health, operating, pages, reading, results, streaming
+from app.http import bodies, enqueueing, health, operating, pages, reading, results, secrets, streaming
 from app.http.registry import Answer, Route
 from app.queries.jobs import Job
 from app.queries.tasks import Task
@@ -117,6 +117,22 @@ TASKS = (
     ),
 )  # fmt: skip
 
+SECRETS = (
+    Route(
+        method="GET", path="/v1/secrets", handler=secrets.list_, summary="List secrets, without their values",
+        scope=ADMIN, answers=[Answer(status=200, says="secrets", body=bodies.Secrets)], errors=[NotAllowed],
+    ),
+    Route(
+        method="PUT", path="/v1/secrets/{name}", handler=secrets.put,
+        summary="Set a secret's value and who gets it", scope=ADMIN, body=bodies.NewSecret,
+        answers=[Answer(status=204, says="set")], errors=[NotAllowed],
+    ),
+    Route(
+        method="DELETE", path="/v1/secrets/{name}", handler=secrets.remove, summary="Delete a secret",
+        scope=ADMIN, answers=[Answer(status=204, says="gone")], errors=[NotAllowed, NotFound],
+    ),
+)  # fmt: skip
+
 OPEN = (
     Route(
         method="GET", path="/livez", handler=health.livez, summary="The process answers",
@@ -149,4 +165,4 @@ OPEN = (
     ),
 )  # fmt: skip
 
-ROUTES: tuple[Route, ...] = (*JOBS, *VERBS, *TASKS, *OPEN)
+ROUTES: tuple[Route, ...] = (*JOBS, *VERBS, *TASKS, *SECRETS, *OPEN)

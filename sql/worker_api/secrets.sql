@@ -17,10 +17,10 @@ begin
     end if;
     select j.args, j.task_name into _args, _task from procrastinate_jobs as j
      where j.id = _job_id and j.claim_no = _claim_no and j.worker_id = _session and j.status = 'doing';
-    -- Only what these arguments name, and only whole values: a secret is no part of a text.
+    -- Only what these arguments name, whole values, and so many that an answer stays small: the rest is refused.
     with named as materialized (
         select distinct substr(v #>> '{}', 10) as name
-          from jsonb_path_query(_args, 'strict $.** ? (@.type() == "string" && @ starts with "secret://")') as v
+          from jsonb_path_query(_args, 'strict $.** ? (@.type() == "string" && @ starts with "secret://")') as v limit 64
     ), found as materialized (
         select n.name, s.value
           from named as n

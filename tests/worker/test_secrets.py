@@ -48,7 +48,7 @@ def test_a_task_gets_the_value_and_nothing_keeps_it(bench: Bench) -> None:
     error = bench.job(jobs["raises"])["error"]
     assert KEY[:8] in error
     assert f"caused by KeyError: '{KEY}'" in error
-    assert [one["attempt"] for one in bench.attempts(jobs["retries"])] == [1, 2]
+    assert [one["attempt"] for one in bench.attempts(jobs["retries"])] == [1, 2, 3]
     for job in refused:
         assert bench.outcome(job) == ("failed", "error")
         assert "no such secret, or not for this task and login" in bench.job(job)["error"]
