@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import msgspec
 
@@ -35,7 +36,7 @@ class Secrets:
         return _walk(value, self._value)
 
     def mask(self, text: str) -> str:
-        """Each value, also as repr() and JSON write it, becomes its reference again."""
+        """Each value, also as repr(), JSON and URLs write it, becomes its reference again."""
         for form, reference in self._shown:
             text = text.replace(form, reference)
         return text
@@ -55,7 +56,9 @@ class Secrets:
 
 
 def _forms(value: str) -> set[str]:
-    forms = {value, repr(value)[1:-1], json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
+    quoted = repr(value), json.dumps(value), json.dumps(value, ensure_ascii=False)
+    in_urls = quote(value), quote(value, safe=""), quote_plus(value)
+    forms = {value, *(text[1:-1] for text in quoted), *in_urls}
     return {form for form in forms if len(form) >= _SHORTEST}
 
 

@@ -6,7 +6,7 @@ import rich_click as click
 
 from app.cli.connection import actor, as_owner, as_server
 from app.cli.output import json_option, show_fields, show_json
-from app.schema.environment import Environment, Pending, read_environment, read_pending
+from app.schema.environment import Pending, read_environment, read_pending
 from app.schema.environment import arm as arm_here
 from app.settings import DEFAULT_ENVIRONMENT, Settings
 
@@ -46,15 +46,16 @@ def arm(name: str | None, yes: bool) -> None:
         if not before.quarantined and before.environment == wanted:
             click.echo(f"{before.sentence()}; nothing to do", err=True)
             return
-        _tell(before, read_pending(conn))
+        click.echo(before.sentence())
+        if before.quarantined:
+            _tell(read_pending(conn))
         if not yes:
             click.confirm(f"Arm it as {wanted}?", abort=True, err=True)
         arm_here(conn, wanted, actor=actor())
     click.echo(f"armed as {wanted}; processes begin within seconds", err=True)
 
 
-def _tell(before: Environment, pending: Pending) -> None:
-    click.echo(before.sentence())
+def _tell(pending: Pending) -> None:
     click.echo(
         f"would begin: {pending.ready} ready, {pending.due} scheduled and due; "
         f"{pending.scheduled} scheduled for later; {pending.running} that ran when it was copied run again"

@@ -78,6 +78,7 @@ def test_masking() -> None:
     assert secrets.fill("see secret://a") == "see secret://a"
     assert secrets.mask("abcdefgh, abcd, xyz") == "secret://long, secret://a, xyz"
     assert secrets.mask(f"{'it' + chr(39) + 's' + chr(9) + chr(34) + 'ü' + chr(34)!r}") == "'secret://quoted'"
+    assert secrets.mask("https://x/?k=it%27s%09%22%C3%BC%22") == "https://x/?k=secret://quoted"
     result: Any = {"abcd": [1, 2.5, True, None, "xabcdx"], "n": 12345678901234567890123}
     assert json.loads(secrets.mask_json(json.dumps(result).encode())) == {
         "secret://a": [1, 2.5, True, None, "xsecret://ax"], "n": 12345678901234567890123,
