@@ -6,7 +6,7 @@ OnewriterError
  +- Invalid           InvalidArguments, UnknownTask, QueueRefusesTask, InvalidCursor, IdempotencyKeyReused,
  |                    BodyTooLarge, InvalidConfiguration, InvalidTransition
  +- Malformed  Unauthenticated  MissingScope  NotAllowed  MethodNotAllowed
- +- Unavailable       DatabaseUnavailable, Overloaded, NotReady
+ +- Unavailable       DatabaseUnavailable, Overloaded, NotReady, Quarantined
  +- Unexpected        StorageFailed, HeartbeatFailed
 """
 
@@ -314,8 +314,17 @@ class Overloaded(Unavailable):
 class NotReady(Unavailable):
     problem = Problem(
         "not-ready", 503, "The API is not ready",
-        "`/readyz` found a check that fails: database, migration head, LISTEN, or the process is stopping.",
+        "`/readyz` found a check that fails: database, migration head, environment, LISTEN, stopping.",
         "`detail` names the check; `onewriter migrate` mends the head, the others mend themselves.",
+    )  # fmt: skip
+
+
+class Quarantined(Unavailable):
+    problem = Problem(
+        "quarantined", 503, "Nothing may run in this database",
+        "A restored or cloned database that nobody armed, or one armed for another ONEWRITER_ENVIRONMENT.",
+        "`onewriter environment show` says where it was armed; `onewriter arm` arms it here. Reading works.",
+        ("OWE01", "OWE02"),
     )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ PREFIX = "ONEWRITER_"
 FILE_SUFFIX = "_FILE"
 HIDDEN = "********"
 NEVER = "never"
+DEFAULT_ENVIRONMENT = "default"
 UNITS = {"d": 86_400, "h": 3600, "m": 60, "s": 1}
 _AGE = re.compile(r"(\d{1,10})\s*([dhms]?)")
 
@@ -74,6 +75,12 @@ class Settings(BaseSettings):
     janitor_database_url: str | None = Field(default=None, description="may terminate workers' backends")
     role_prefix: str = Field(
         default="onewriter", pattern=r"^[a-z_][a-z0-9_]{0,40}$", description="of role names"
+    )
+
+    environment: str = Field(
+        default=DEFAULT_ENVIRONMENT,
+        pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$",
+        description="what this process belongs to; a database armed as another one refuses it",
     )
 
     host: str = Field(default="127.0.0.1", description="address the API listens on")

@@ -14,6 +14,8 @@ grant execute on function worker_api.resume   to onewriter_worker;
 grant execute on function worker_api.close    to onewriter_worker;
 grant execute on function worker_api.writable to onewriter_worker;
 grant select  on worker_api.running           to onewriter_worker;
+-- The values that the arguments of its own running jobs name; nobody else reads one.
+grant execute on function worker_api.secrets  to onewriter_worker;
 
 -- onewriter_server: the API and the scheduler.
 grant execute on function server_api.enqueue            to onewriter_server;
@@ -51,6 +53,14 @@ grant select  on server_api.worker            to onewriter_server;
 grant select  on server_api.worker_heartbeat  to onewriter_server;
 grant select  on server_api.worker_transition to onewriter_server;
 grant select  on server_api.worker_job        to onewriter_server;
+-- Secrets: written and listed, never read.
+grant execute on function server_api.set_secret    to onewriter_server;
+grant execute on function server_api.remove_secret to onewriter_server;
+grant select  on server_api.secret   to onewriter_server;
+grant select  on inspect.secret_uses to onewriter_dba, onewriter_server;
+-- Whether this is a copy that nobody armed: asked by the API; shown to people.
+grant execute on function server_api.require_armed to onewriter_server;
+grant execute on function inspect.environment      to onewriter_dba, onewriter_server;
 grant select  on server_api.job        to onewriter_server;
 grant select  on server_api.attempt    to onewriter_server;
 grant select  on server_api.event      to onewriter_server;

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from time import monotonic
+from typing import TypeVar
 
 import msgspec
 from procrastinate.job_context import AbortReason
@@ -27,6 +28,7 @@ from worker.errors import Lost, ServerError
 from worker.loopwatch import STUCK, LoopWatch
 from worker.outcomes import Outcomes
 from worker.run import Run
+from worker.secrets import MARK, Secrets, values
 from worker.settings import Settings
 from worker.slots import Slots
 from worker.wire import Wire
@@ -42,6 +44,7 @@ _STALLED = 1.0
 _BACKOFF = (0.1, 5.0)
 _COMPLAIN_EVERY = 60.0
 
+T = TypeVar("T")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -84,6 +87,7 @@ class Link(threading.Thread):
         self._backoff = 0.0
         self._down_since = 0.0
         self._complained = 0.0
+        self._quarantined = False
 
     def run(self) -> None:
         try:
@@ -113,7 +117,7 @@ class Link(threading.Thread):
             if self._session is None:
                 self._session = session.open_new(self._wire, self._identity)
                 self._outcomes.session = self._session.id
-            elif not session.resume(self._wire, self._session, self._held):
+            elif not session.resume(self._wire, self._session, self._identity, self._held):
                 raise _Gone
             self._wire.listen(session.channels(self._session, self._identity))
             self._wire.prepare_exchange()
@@ -188,14 +192,17 @@ class Link(threading.Thread):
         reply = answer(text)
         if reply.gone:
             raise _Gone
+        runs = reply.jobs.runs() if reply.jobs is not None else []
+        if MARK in text:
+            self._ask_secrets([run for run in runs if MARK in bytes(run.args)])
         for run in started:
             run.noted = True
         self._beat, self._batch = ended + self._settings.heartbeat, None
         if self._down_since:
             logger.info("The connection to the database stands again")
         self._backoff = self._down_since = 0.0
+        self._quarantined = False
         self._acknowledge(batch, reply)
-        runs = reply.jobs.runs() if reply.jobs is not None else []
         self._take_in(claim, runs)
         for id_ in reply.abort:
             self._ask_abort(self._held.get(id_))
@@ -203,16 +210,9 @@ class Link(threading.Thread):
 
     def _send(self, params: list[bytes | None], now: float) -> bytes:
         channels = self._due_signals(now)
-        while True:
-            try:
-                text = self._wire.exchange(params, channels)
-            except ServerError as exc:
-                if exc.sqlstate not in _AGAIN:
-                    raise
-                time.sleep(_jitter(0.005, 0.05))
-            else:
-                self._signals.difference_update(channels)
-                return text
+        text = _again(lambda: self._wire.exchange(params, channels))
+        self._signals.difference_update(channels)
+        return text
 
     def _due_signals(self, now: float) -> list[str]:
         if not self._signals or now - self._signalled < _NOTIFY_EVERY:
@@ -228,6 +228,14 @@ class Link(threading.Thread):
         for job_id, error in reply.failed.items():
             logger.error("The database could not take the outcome of job %s, it failed: %s", job_id, error)
         self._signals.update(reply.wake)
+
+    def _ask_secrets(self, runs: list[Run]) -> None:
+        """Before they are held: should that fail, they go back as if never claimed; the batch goes again."""
+        own = self._session
+        assert own is not None
+        texts = _again(lambda: session.secrets(self._wire, own, runs))
+        for run, text in zip(runs, texts, strict=True):
+            run.secrets = Secrets(values(text) or {})
 
     def _take_in(self, claim: Claim, runs: list[Run]) -> None:
         if not runs:
@@ -292,17 +300,36 @@ class Link(threading.Thread):
         if self._desk.finish and monotonic() - self._down_since > self._settings.lease:
             logger.error("%d results could not be delivered; their jobs will run again", len(self._held))
             raise exc
+        if isinstance(exc, ServerError) and exc.sqlstate == session.QUARANTINED:
+            self._wait_for_arming(exc)
+            return
         quiet = self._backoff >= _BACKOFF[1] and monotonic() - self._complained < _COMPLAIN_EVERY
         if not quiet:
             self._complained = monotonic()
         log = logger.debug if quiet else logger.warning
         log("No connection to the database, trying again: %s", str(exc).splitlines()[0] if str(exc) else exc)
 
+    def _wait_for_arming(self, exc: ServerError) -> None:
+        """One line however long it takes, and slowly from the first try on."""
+        log = logger.debug if self._quarantined else logger.warning
+        log("No jobs here until somebody arms it; %s", exc.message)
+        self._quarantined, self._backoff = True, _BACKOFF[1]
+
     def _pause(self) -> None:
         self._backoff = min(max(self._backoff * 2, _BACKOFF[0]), _BACKOFF[1])
         deadline = monotonic() + _jitter(self._backoff / 2, self._backoff)
         while (left := deadline - monotonic()) > 0 and not self._desk.finish:
             time.sleep(min(left, 0.1))
+
+
+def _again(call: Callable[[], T]) -> T:
+    while True:
+        try:
+            return call()
+        except ServerError as exc:
+            if exc.sqlstate not in _AGAIN:
+                raise
+        time.sleep(_jitter(0.005, 0.05))
 
 
 def _jitter(least: float, most: float) -> float:

@@ -14,7 +14,7 @@ from procrastinate.retry import RetryDecision
 
 from worker.desk import Desk
 from worker.plan import Plan
-from worker.results import NotJson, Oversized, clean, encode_result, error_text
+from worker.results import NotJson, Oversized, check_size, clean, encode_result, error_text
 from worker.run import Run
 
 logger = logging.getLogger(__name__)
@@ -41,6 +41,9 @@ class Outcomes:
             return
         try:
             text = None if result is None else encode_result(result)
+            if text is not None and run.secrets is not None:
+                text = run.secrets.mask_json(text)
+                check_size(text)
         except NotJson as exc:
             self._fail(run, f"NotJson: {exc}", "not_json")
         except Oversized as exc:
@@ -76,17 +79,17 @@ class Outcomes:
     def _abort(self, run: Run, exc: BaseException) -> None:
         logger.info("Job %s aborted", _name(run))
         asked = run.abort is not None and isinstance(exc, asyncio.CancelledError)
-        text = "Aborted on request." if asked else error_text(exc)  # where it stood tells nobody anything
+        text = "Aborted on request." if asked else _text(run, exc)  # where it stood tells nobody anything
         self._desk.done.append((run.id, run.claim, None, _encode(("aborted", text, None))))
 
     def _failed(self, run: Run, plan: Plan | None, exc: BaseException, reason: str) -> None:
-        decision, text = self._decision(run, plan, exc), error_text(exc)
+        decision, text = self._decision(run, plan, exc), _text(run, exc)
         if decision is not None and self._retry(run, decision, text, reason):
-            logger.info("Job %s failed and will be retried", _name(run), exc_info=exc)
+            _log(logging.INFO, "Job %s failed and will be retried", run, exc)
         elif isinstance(exc, asyncio.CancelledError):
             self._abort(run, exc)
         else:
-            logger.error("Job %s failed", _name(run), exc_info=exc)
+            _log(logging.ERROR, "Job %s failed", run, exc)
             self._fail(run, text, reason, logged=True)
 
     def _decision(self, run: Run, plan: Plan | None, exc: BaseException) -> RetryDecision | None:
@@ -94,8 +97,8 @@ class Outcomes:
             return None
         try:
             asked = plan.task.get_retry_exception(exception=exc, job=run.job(self.session))
-        except Exception:
-            logger.exception("The retry strategy of job %s raised; the job fails", _name(run))
+        except Exception as broken:  # noqa: BLE001 (it is code of others)
+            _log(logging.ERROR, "The retry strategy of job %s raised; the job fails", run, broken)
             return None
         return asked.retry_decision if asked else None
 
@@ -111,6 +114,18 @@ class Outcomes:
         if not logged:
             logger.error("Job %s failed: %s", _name(run), text)
         self._desk.done.append((run.id, run.claim, None, _encode(("failed", text, reason))))
+
+
+def _text(run: Run, exc: BaseException) -> str:
+    return error_text(exc) if run.secrets is None else error_text(exc, run.secrets.mask)
+
+
+def _log(level: int, message: str, run: Run, exc: BaseException) -> None:
+    """With the traceback; with a masked one where the exception may quote a secret."""
+    if run.secrets is None:
+        logger.log(level, message, _name(run), exc_info=exc)
+    else:
+        logger.log(level, "%s\n%s", message % _name(run), _text(run, exc))
 
 
 def _delay(decision: RetryDecision) -> float | None:

@@ -186,6 +186,7 @@ class Worker(stock.Worker):
             queues=self.queues,
             lease=settings.lease,
             info=json.dumps(info),
+            environment=settings.environment,
         )
 
 

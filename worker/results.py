@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,22 +31,22 @@ def encode_result(value: Any) -> bytes:
     """Raises NotJson, Oversized. Only dict, list, tuple, str, int, float, bool and None are JSON here."""
     try:
         text = _encode(value)
-        if len(text) > MAX_RESULT:
-            raise Oversized(_too_long(text))
+        check_size(text)
         # msgspec is generous (sets, dates, NaN as null): what comes back equal was JSON to begin with.
         if _decode(text) != value:
             text = _strict(value)
     except (msgspec.MsgspecError, TypeError, ValueError, RecursionError, OverflowError):
         text = _strict(value)
-    if len(text) > MAX_RESULT:
-        raise Oversized(_too_long(text))
+    check_size(text)
     if b"\\u0000" in text:
         raise NotJson("The result has a NUL character, which PostgreSQL's jsonb does not hold.")
     return text
 
 
-def _too_long(text: bytes) -> str:
-    return f"The result has {len(text)} bytes as JSON; {MAX_RESULT} are allowed."
+def check_size(text: bytes) -> None:
+    """Raises Oversized."""
+    if len(text) > MAX_RESULT:
+        raise Oversized(f"The result has {len(text)} bytes as JSON; {MAX_RESULT} are allowed.")
 
 
 def _strict(value: Any) -> bytes:
@@ -64,11 +65,14 @@ def clean(text: str) -> str:
     return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
-def error_text(exc: BaseException) -> str:
-    """Type, message and the tail of the traceback, at most 8 KB in UTF-8."""
-    head = clean(f"{type(exc).__name__}: {_message(exc)[:_MAX_MESSAGE]}")
+def error_text(exc: BaseException, mask: Callable[[str], str] = str) -> str:
+    """Type, message and the tail of the traceback, at most 8 KB in UTF-8.
+
+    `mask` sees whole texts before they are cut: half of a secret is not to be recognised.
+    """
+    head = clean(f"{type(exc).__name__}: {mask(_message(exc))[:_MAX_MESSAGE]}")
     try:
-        trace = "".join(traceback.format_list(_frames(exc)[-20:])) + _causes(exc)
+        trace = mask("".join(traceback.format_list(_frames(exc)[-20:]))) + _causes(exc, mask)
     except Exception:  # noqa: BLE001 (a traceback that cannot be shown hides no failure)
         trace = ""
     room = MAX_ERROR - len(head.encode()) - 1
@@ -90,10 +94,10 @@ def _message(exc: BaseException) -> str:
         return "(its text cannot be shown)"
 
 
-def _causes(exc: BaseException) -> str:
+def _causes(exc: BaseException, mask: Callable[[str], str]) -> str:
     lines: list[str] = []
     cause = exc.__cause__ or exc.__context__
     while cause is not None and len(lines) < 5:
-        lines.append(f"caused by {type(cause).__name__}: {_message(cause)[:300]}\n")
+        lines.append(f"caused by {type(cause).__name__}: {mask(_message(cause))[:300]}\n")
         cause = cause.__cause__ or cause.__context__
     return "".join(lines)

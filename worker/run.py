@@ -12,6 +12,8 @@ import msgspec
 from procrastinate.job_context import AbortReason, JobContext
 from procrastinate.jobs import Job, Status
 
+from worker.secrets import Secrets
+
 if TYPE_CHECKING:
     from worker.process import Worker
 
@@ -37,6 +39,7 @@ class Run(msgspec.Struct, eq=False, gc=False):
     # What follows is ours and never came over the wire.
     begun: float = 0.0
     kwargs: Any = None
+    secrets: Secrets | None = None
     abort: Any = None
     prefetched: bool = False
     noted: bool = False
@@ -44,13 +47,14 @@ class Run(msgspec.Struct, eq=False, gc=False):
     dead: bool = False
 
     def arguments(self) -> Any:
-        """Raises msgspec.DecodeError for what JSON allows and Python cannot hold (1e999999)."""
+        """Raises SecretRefused, msgspec.DecodeError (JSON allows what Python cannot hold: 1e999999)."""
         if self.kwargs is None:
-            self.kwargs = _decode(self.args)
+            given = _decode(self.args)
+            self.kwargs = given if self.secrets is None else self.secrets.fill(given)
         return self.kwargs
 
     def job(self, session: int | None) -> Job:
-        """The stock Job; retry strategies and middlewares get this one."""
+        """The stock Job; retry strategies and middlewares get this one. It names secrets, and holds none."""
         at = self.scheduled_at
         job: Job = Job(
             id=self.id,
@@ -60,7 +64,7 @@ class Run(msgspec.Struct, eq=False, gc=False):
             lock=self.lock,
             queueing_lock=self.queueing_lock,
             task_name=self.task,
-            task_kwargs=self.arguments(),
+            task_kwargs=self.arguments() if self.secrets is None else _decode(self.args),
             scheduled_at=_aware(at) if at else None,
             attempts=self.attempts,
             abort_requested=self.abort is AbortReason.USER_REQUEST,

@@ -11,6 +11,8 @@ from worker.errors import Refused, ServerError
 from worker.run import Run
 from worker.wire import Wire
 
+# A copy that nobody armed is waited for; an environment is a setting, and waiting mends none.
+QUARANTINED, WRONG_ENVIRONMENT = "OWE01", "OWE02"
 _NOT_A_WORKER = {
     "3F000": "the database has no schema worker_api",
     "42883": "the database lacks functions of worker_api",
@@ -27,6 +29,7 @@ class Identity:
     queues: list[str] | None
     lease: int
     info: str
+    environment: str
 
 
 @dataclass(kw_only=True)
@@ -44,11 +47,12 @@ def open_new(wire: Wire, identity: Identity) -> Session:
     try:
         _refuse_writers(wire)
         text = wire.call(
-            "select worker_api.open($1, $2, $3, $4)",
+            "select worker_api.open($1, $2, $3, $4, $5)",
             _array(identity.queues),
             identity.name,
             str(identity.lease),
             identity.info,
+            identity.environment,
         )
     except ServerError as exc:
         raise _refusal(exc) from exc
@@ -56,15 +60,27 @@ def open_new(wire: Wire, identity: Identity) -> Session:
     return Session(id=reply.session, secret=reply.secret)
 
 
-def resume(wire: Wire, session: Session, held: dict[int, Run]) -> bool:
-    """False: the session is gone."""
+def resume(wire: Wire, session: Session, identity: Identity, held: dict[int, Run]) -> bool:
+    """False: the session is gone. Raises Refused where the database is another environment's."""
     pairs = json.dumps([[run.id, run.claim] for run in held.values()])
-    text = wire.call("select worker_api.resume($1, $2, $3)", str(session.id), session.secret, pairs)
+    query = "select worker_api.resume($1, $2, $3, $4)"
+    try:
+        text = wire.call(query, str(session.id), session.secret, pairs, identity.environment)
+    except ServerError as exc:
+        raise (_refusal(exc) if exc.sqlstate == WRONG_ENVIRONMENT else exc) from exc
     reply = opened(text or b"{}")
     if reply.gone or not reply.secret:
         return False
     session.secret = reply.secret
     return True
+
+
+def secrets(wire: Wire, session: Session, runs: list[Run]) -> list[bytes]:
+    """For each run the values that its arguments name, as JSON; null where it is not ours any more."""
+    query = "select worker_api.secrets($1, $2, $3, $4)"
+    own = str(session.id), session.secret
+    texts = wire.calls([(query, (*own, str(run.id), str(run.claim))) for run in runs])
+    return [text or b"null" for text in texts]
 
 
 def close(wire: Wire, session: Session) -> None:
@@ -94,7 +110,7 @@ def _refusal(exc: ServerError) -> Exception:
     if exc.sqlstate in _NOT_A_WORKER:
         why = _NOT_A_WORKER[exc.sqlstate]
         return Refused(f"{why} ({exc.message}): run `onewriter migrate` and use a login made `--as worker`.")
-    if exc.sqlstate.startswith("OW"):
+    if exc.sqlstate.startswith("OW") and exc.sqlstate != QUARANTINED:
         return Refused(f"The database refuses this worker: {exc.message}.")
     return exc
 

@@ -17,6 +17,7 @@ class Settings:
     """Durations are seconds. `dsn` is the worker login's and never falls back to another one."""
 
     dsn: str
+    environment: str = "default"
     lease: int = 15
     heartbeat: float = 5.0
     task_timeout: float | None = None
@@ -38,6 +39,7 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
     timeout = _number(env, "ONEWRITER_TASK_TIMEOUT", 0.0)
     return Settings(
         dsn=_dsn(env),
+        environment=env.get("ONEWRITER_ENVIRONMENT", "").strip() or "default",
         lease=lease,
         heartbeat=max(heartbeat, 0.1),
         task_timeout=timeout or None,

@@ -14,6 +14,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from app.database import pool
+from app.schema.migrate import become_owner
 from app.settings import Settings
 
 Row = dict[str, Any]
@@ -37,6 +38,14 @@ def as_server() -> Iterator[Connection]:
 @contextmanager
 def as_admin() -> Iterator[Connection]:
     with _connect(admin_dsn(Settings())) as conn:
+        yield conn
+
+
+@contextmanager
+def as_owner() -> Iterator[Connection]:
+    """The admin's login, acting as the owner of the schemas."""
+    with as_admin() as conn:
+        become_owner(conn, Settings().role_prefix)
         yield conn
 
 

@@ -39,6 +39,9 @@ COMMANDS = {
     "jobs": "app.cli.jobs:jobs",
     "workers": "app.cli.workers:workers",
     "audit": "app.cli.audit:audit",
+    "secrets": "app.cli.secrets:secrets",
+    "environment": "app.cli.environment:environment",
+    "arm": "app.cli.environment:arm",
 }
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import rich_click as click
 
-from app.cli.connection import admin_dsn
+from app.cli.connection import admin_dsn, as_owner
+from app.schema.environment import read_environment
 from app.schema.migrate import migrate as bring_to_head
 from app.schema.sqlfiles import read_contract
 from app.settings import Settings
@@ -14,6 +15,8 @@ from app.settings import Settings
 def migrate() -> None:
     """Create roles and schemas, run the migrations, apply sql/. Touches only what is onewriter's own."""
     settings = Settings()
-    bring_to_head(admin_dsn(settings), role_prefix=settings.role_prefix)
+    bring_to_head(admin_dsn(settings), role_prefix=settings.role_prefix, environment=settings.environment)
     functions = sum(not file.is_view for file in read_contract())
-    click.echo(f"schema at head, {functions} functions applied", err=True)
+    with as_owner() as conn:
+        state = read_environment(conn).sentence()
+    click.echo(f"schema at head, {functions} functions applied, {state}", err=True)

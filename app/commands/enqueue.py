@@ -18,6 +18,7 @@ from app.database.notifier import Notifier, notifications, queue_channels
 from app.database.repeat import repeated
 from app.database.sqlstates import is_content, translate
 from app.errors import DatabaseUnavailable, Overloaded, QueueingLockTaken
+from app.settings import DEFAULT_ENVIRONMENT
 
 log = logging.getLogger(__name__)
 
@@ -57,12 +58,20 @@ def _read_answer(text: bytes, expected: int) -> _Answer:
 class Enqueuer:
     """Call `submit` for one job; `start` and `close` frame its life."""
 
-    def __init__(self, dsn: str, notifier: Notifier, *, lanes: int = 1, backlog: int = 10_000) -> None:
+    def __init__(
+        self,
+        dsn: str,
+        notifier: Notifier,
+        *,
+        lanes: int = 1,
+        backlog: int = 10_000,
+        environment: str = DEFAULT_ENVIRONMENT,
+    ) -> None:
         self._notifier = notifier
         self._backlog = backlog
         self._pending: deque[_Waiting] = deque()
         self._wanted = asyncio.Event()
-        self._lanes = [Lane(dsn) for _ in range(lanes)]
+        self._lanes = [Lane(dsn, environment) for _ in range(lanes)]
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = False
 

@@ -11,6 +11,8 @@ from app.errors import (
     Invalid,
     OnewriterError,
     Overloaded,
+    Quarantined,
+    Unavailable,
     Unexpected,
     error_types,
 )
@@ -24,6 +26,8 @@ CONTENT_CLASSES = frozenset({"22", "23"})
 # Connection exception, authorization, resources, operator intervention.
 AWAY_CLASSES = frozenset({"08", "28", "53", "57"})
 TIMED_OUT = "57014"
+# The database is a copy that nobody armed, or another environment's: nobody's content is at fault.
+QUARANTINED = frozenset(Quarantined.problem.sqlstates)
 
 ERRORS: dict[str, type[OnewriterError]] = {
     sqlstate: error for error in error_types() for sqlstate in error.problem.sqlstates
@@ -64,7 +68,7 @@ def is_away(exc: BaseException) -> bool:
 def is_content(exc: psycopg.Error) -> bool:
     """Whether one item's content is at fault, so that the others deserve another try."""
     state = exc.sqlstate or ""
-    return state[:2] in CONTENT_CLASSES or state.startswith(OURS)
+    return state[:2] in CONTENT_CLASSES or (state.startswith(OURS) and state not in QUARANTINED)
 
 
 def is_repeatable(exc: psycopg.Error) -> bool:
@@ -92,4 +96,5 @@ def _ours(error: type[OnewriterError], exc: psycopg.Error) -> OnewriterError:
     # `status` is a member of every problem already: the HTTP status
     if "status" in facts:
         facts["job_status"] = facts.pop("status")
-    return error(exc.diag.message_primary or "", errors=errors, facts=facts)
+    wait = RETRY_AFTER if issubclass(error, Unavailable) else None
+    return error(exc.diag.message_primary or "", errors=errors, facts=facts, retry_after=wait)

@@ -8,6 +8,7 @@ from msgspec import Meta, Raw, Struct
 
 from app.queries.attempts import Attempt
 from app.queries.jobs import Job, Status
+from app.queries.secrets import Secret
 from app.queries.tasks import Task
 from app.queries.workers import Heartbeat, Transition, Worker, WorkerJob, WorkerSession
 from app.queries.workers import Status as WorkerStatus
@@ -199,6 +200,20 @@ class WorkerDetail(Struct):
     running: list[WorkerJob]
     heartbeats: list[Heartbeat]
     transitions: list[Transition]
+
+
+class NewSecret(Struct, forbid_unknown_fields=True):
+    """A secret's value and who gets it; both are always given anew."""
+
+    value: Annotated[str, Meta(min_length=1, max_length=16_384)]
+    tasks: Annotated[list[Name], Meta(min_length=1, max_length=100, description="patterns with * and ?")]
+    logins: Annotated[list[Name], Meta(min_length=1, max_length=100)] | None = None
+
+
+class Secrets(Struct):
+    """The secrets by name, without their values."""
+
+    items: list[Secret]
 
 
 class Health(Struct):

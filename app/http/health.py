@@ -1,4 +1,4 @@
-"""/livez (no database) and /readyz (database, migration head, LISTEN, not stopping)."""
+"""/livez (no database) and /readyz (database, migration head, armed, LISTEN, not stopping)."""
 
 import asyncio
 
@@ -41,4 +41,5 @@ async def _database(call: Call) -> dict[str, str]:
         return {"database": f"cannot be asked ({type(exc).__name__})"}
     if found != expected:
         return {"database": OK, "migrations": f"database is at {found}, this version needs {expected}"}
-    return {"database": OK, "migrations": OK}
+    armed = await call.services.armed.get()
+    return {"database": OK, "migrations": OK, "environment": armed.refusal or OK}

@@ -22,6 +22,7 @@ from app.http.requests import BATCH_BYTES
 from app.http.routes import ROUTES
 from app.http.services import OPENAPI, SERVICES, Services, lend
 from app.http.watch import JobWatch
+from app.queries.environment import Armed, read_armed
 from app.queries.jobs import State, get_states
 from app.queries.keys import list_keys
 from app.queries.tasks import list_tasks
@@ -94,12 +95,18 @@ async def _compose(settings: Settings, stack: AsyncExitStack) -> Services:
     )
     stack.push_async_callback(pool.close)
     notifier = await stack.enter_async_context(Notifier(dsn))
-    enqueuer = Enqueuer(dsn, notifier, lanes=settings.enqueue_connections, backlog=settings.enqueue_backlog)
+    enqueuer = Enqueuer(
+        dsn,
+        notifier,
+        lanes=settings.enqueue_connections,
+        backlog=settings.enqueue_backlog,
+        environment=settings.environment,
+    )
     enqueuer.start()
     stack.push_async_callback(enqueuer.close)
     watch = JobWatch(_read_states(pool))
     _background(stack, watch.run())
-    keyring, catalogue, listener = _cached(dsn, pool, watch)
+    keyring, catalogue, armed, listener = _cached(settings, pool, watch)
     await stack.enter_async_context(listener)
     return Services(
         pool=pool,
@@ -108,13 +115,16 @@ async def _compose(settings: Settings, stack: AsyncExitStack) -> Services:
         listener=listener,
         keyring=keyring,
         catalogue=catalogue,
+        armed=armed,
         watch=watch,
         migration_head=expected_head(),
     )
 
 
-def _cached(dsn: str, pool: Pool, watch: JobWatch) -> tuple[Cached[Keyring], Cached[Catalogue], Listener]:
-    """Keys and tasks, kept current by the listener, which also wakes whoever watches a job."""
+def _cached(
+    settings: Settings, pool: Pool, watch: JobWatch
+) -> tuple[Cached[Keyring], Cached[Catalogue], Cached[Armed], Listener]:
+    """Keys, tasks, quarantine: kept current by the listener, which also wakes whoever watches a job."""
 
     async def read_keys() -> Keyring:
         async with lend(pool, patience=PATIENCE) as conn:
@@ -124,20 +134,29 @@ def _cached(dsn: str, pool: Pool, watch: JobWatch) -> tuple[Cached[Keyring], Cac
         async with lend(pool, patience=PATIENCE) as conn:
             return make_catalogue(await list_tasks(conn))
 
+    async def ask_armed() -> Armed:
+        async with lend(pool, patience=PATIENCE) as conn:
+            return await read_armed(conn, settings.environment)
+
     def changed() -> None:
         keyring.drop()
         catalogue.drop()
+        armed.drop()
 
     def looked_away() -> None:
         changed()
         watch.signal()
 
     listener = Listener(
-        dsn, {"ow_conf": changed, "ow_job": watch.signal}, on_reconnect=looked_away, on_lost=changed
+        settings.database_url,
+        {"ow_conf": changed, "ow_job": watch.signal},
+        on_reconnect=looked_away,
+        on_lost=changed,
     )
     keyring = Cached(read_keys, lambda: listener.alive)
     catalogue = Cached(read_tasks, lambda: listener.alive)
-    return keyring, catalogue, listener
+    armed = Cached(ask_armed, lambda: listener.alive)
+    return keyring, catalogue, armed, listener
 
 
 def _read_states(pool: Pool) -> Callable[[Sequence[int]], Awaitable[list[State]]]:

@@ -15,6 +15,7 @@ from app.errors import (
     MissingScope,
     OnewriterError,
     Overloaded,
+    Quarantined,
     Unauthenticated,
     Unexpected,
 )
@@ -165,6 +166,8 @@ def route_errors(route: Route) -> list[type[OnewriterError]]:
         errors |= {Unauthenticated, MissingScope, DatabaseUnavailable, Overloaded}
     if route.scope is not None:
         errors.add(Invalid)
+    if route.changes:
+        errors.add(Quarantined)
     if route.body is not None:
         errors |= {Malformed, BodyTooLarge}
     return sorted(errors, key=lambda error: (error.problem.status, error.problem.slug))

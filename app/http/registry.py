@@ -10,13 +10,15 @@ from typing import Any
 import msgspec
 from aiohttp import hdrs, web
 
-from app.errors import MethodNotAllowed, OnewriterError, RouteNotFound
+from app.errors import MethodNotAllowed, OnewriterError, Quarantined, RouteNotFound
 from app.http.keyring import Key, authenticate
 from app.http.problems import from_exception, problem_response
 from app.http.requests import refuse_query
 from app.http.services import SERVICES, Services
 
 REQUEST_ID = "X-Request-Id"
+# Seconds; a person has to arm it.
+RETRY_AFTER = 30
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 
 
@@ -65,6 +67,11 @@ class Route:
     headers: Sequence[str] = ()
     errors: Sequence[type[OnewriterError]] = field(default_factory=tuple)
 
+    @property
+    def changes(self) -> bool:
+        """Whether it is refused in a copy that nobody armed."""
+        return self.scope is not None and self.method != hdrs.METH_GET
+
     def pattern(self) -> re.Pattern[str]:
         return re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(self.path)))
 
@@ -78,7 +85,7 @@ def add_routes(app: web.Application, routes: Sequence[Route]) -> None:
 
 
 def _serve(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    handler, scope, query = route.handler, route.scope, route.query
+    handler, scope, query, changes = route.handler, route.scope, route.query, route.changes
 
     async def serve(request: web.Request) -> web.StreamResponse:
         request_id = _request_id(request)
@@ -87,6 +94,8 @@ def _serve(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse
             key = None if scope is None else await _authorize(services, request, scope)
             if query is None and request.query_string:
                 refuse_query(request)
+            if changes:
+                await _require_armed(services)
             response = await handler(Call(request, services, request_id, key))
         except asyncio.CancelledError:
             raise
@@ -106,6 +115,14 @@ async def _authorize(services: Services, request: web.Request, scope: str) -> Ke
     key = authenticate(keyring, request.headers.get(hdrs.AUTHORIZATION))
     key.require(scope)
     return key
+
+
+async def _require_armed(services: Services) -> None:
+    armed = services.armed.peek()
+    if armed is None:
+        armed = await services.armed.get()
+    if armed.refusal:
+        raise Quarantined(armed.refusal, retry_after=RETRY_AFTER)
 
 
 def _request_id(request: web.Request) -> str:

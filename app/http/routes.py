@@ -22,7 +22,9 @@ from app.errors import (
     WorkerLive,
     WorkerNotFound,
 )
-from app.http import bodies, enqueueing, health, operating, pages, reading, results, streaming, workers
+from app.http import (
+    bodies, enqueueing, health, operating, pages, reading, results, secrets, streaming, workers,
+)  # fmt: skip
 from app.http.registry import Answer, Route
 from app.queries.jobs import Job
 from app.queries.tasks import Task
@@ -186,6 +188,22 @@ WORKERS = (
     ),
 )  # fmt: skip
 
+SECRETS = (
+    Route(
+        method="GET", path="/v1/secrets", handler=secrets.list_, summary="List secrets, without their values",
+        scope=ADMIN, answers=[Answer(status=200, says="secrets", body=bodies.Secrets)], errors=[NotAllowed],
+    ),
+    Route(
+        method="PUT", path="/v1/secrets/{name}", handler=secrets.put,
+        summary="Set a secret's value and who gets it", scope=ADMIN, body=bodies.NewSecret,
+        answers=[Answer(status=204, says="set")], errors=[NotAllowed],
+    ),
+    Route(
+        method="DELETE", path="/v1/secrets/{name}", handler=secrets.remove, summary="Delete a secret",
+        scope=ADMIN, answers=[Answer(status=204, says="gone")], errors=[NotAllowed, NotFound],
+    ),
+)  # fmt: skip
+
 OPEN = (
     Route(
         method="GET", path="/livez", handler=health.livez, summary="The process answers",
@@ -218,4 +236,4 @@ OPEN = (
     ),
 )  # fmt: skip
 
-ROUTES: tuple[Route, ...] = (*JOBS, *VERBS, *TASKS, *WORKERS, *OPEN)
+ROUTES: tuple[Route, ...] = (*JOBS, *VERBS, *TASKS, *WORKERS, *SECRETS, *OPEN)

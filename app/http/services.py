@@ -17,6 +17,7 @@ from app.http.cached import Cached
 from app.http.catalogue import Catalogue
 from app.http.keyring import Keyring
 from app.http.watch import JobWatch
+from app.queries.environment import Armed
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Services:
     listener: Listener
     keyring: Cached[Keyring]
     catalogue: Cached[Catalogue]
+    armed: Cached[Armed]
     watch: JobWatch
     migration_head: str | None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)

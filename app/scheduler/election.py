@@ -3,24 +3,39 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 
+import psycopg
+
 from app.database.pool import Connection, connect
+from app.database.sqlstates import QUARANTINED
+from app.settings import DEFAULT_ENVIRONMENT
 
 log = logging.getLogger(__name__)
 
 NAME = "scheduler"
 # Seconds between two tries of a process that doesn't lead.
 RETRY = (5.0, 10.0)
+# Seconds between two tries or runs, however often somebody signals: NOTIFY cannot be forbidden.
+GAP = 0.2
 
 
 class Leadership:
-    """Lends the leader's connection; the loops work on it, so none of them can outlive the lead."""
+    """Lends the leader's connection; the loops work on it, so none of them can outlive the lead.
 
-    def __init__(self, dsn: str, *, retry: tuple[float, float] = RETRY) -> None:
+    In a copy that nobody armed there is no lead to have; `called` is set when that may have changed.
+    """
+
+    def __init__(
+        self, dsn: str, *, environment: str = DEFAULT_ENVIRONMENT, retry: tuple[float, float] = RETRY
+    ) -> None:
+        self.called = asyncio.Event()
         self._dsn = dsn
+        self._environment = environment
         self._retry = retry
+        self._refused = ""
         self._conn: Connection | None = None
         self._leading = False
         self._electing = asyncio.Lock()
@@ -34,13 +49,38 @@ class Leadership:
         async with self._electing:
             while not self.leading:
                 conn = await self._connected()
-                self._leading = await elect(conn)
+                self.called.clear()
+                self._leading = await self._elected(conn)
                 if not self._leading:
-                    await asyncio.sleep(random.uniform(*self._retry))  # jitter
+                    await self._pause()
                 else:
                     log.info("leading")
             assert self._conn is not None
             return self._conn
+
+    async def _elected(self, conn: Connection) -> bool:
+        """A copy that nobody armed is said once; it is asked again when it may have been armed."""
+        try:
+            led = await elect(conn, self._environment)
+        except psycopg.Error as exc:
+            if exc.sqlstate not in QUARANTINED:
+                raise
+            reason = str(exc).split("\n")[0]
+            if reason != self._refused:
+                log.warning("Nothing runs here: %s", reason)
+            self._refused = reason
+            return False
+        self._refused = ""
+        return led
+
+    async def _pause(self) -> None:
+        seconds = random.uniform(*self._retry)  # jitter
+        if not self._refused:
+            await asyncio.sleep(seconds)
+            return
+        await asyncio.sleep(min(GAP, seconds))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.called.wait(), seconds)
 
     async def close(self) -> None:
         if self._conn is not None:
@@ -54,7 +94,7 @@ class Leadership:
         return self._conn
 
 
-async def elect(conn: Connection) -> bool:
-    cursor = await conn.execute("select server_api.elect(%s)", [NAME])
+async def elect(conn: Connection, environment: str) -> bool:
+    cursor = await conn.execute("select server_api.elect(%s, %s)", [NAME, environment])
     row = await cursor.fetchone()
     return bool(row and row[0])

@@ -11,12 +11,9 @@ import psycopg
 
 from app.database.backoff import Backoff
 from app.database.pool import Connection
-from app.scheduler.election import Leadership
+from app.scheduler.election import GAP, Leadership
 
 log = logging.getLogger(__name__)
-
-# Seconds between two runs, however often somebody signals: NOTIFY cannot be forbidden.
-GAP = 0.2
 
 RunOnce = Callable[[Connection], Awaitable[float | None]]
 

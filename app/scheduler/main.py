@@ -37,9 +37,10 @@ async def run(settings: Settings) -> None:
 
 async def run_until(stop: asyncio.Event, settings: Settings) -> None:
     dsn = settings.database_url
-    leadership, loops = Leadership(dsn), make_loops(settings)
+    leadership, loops = Leadership(dsn, environment=settings.environment), make_loops(settings)
 
     def wake() -> None:
+        leadership.called.set()
         for loop in loops:
             if loop.signalled:
                 loop.wake.set()

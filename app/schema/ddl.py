@@ -13,6 +13,7 @@ from app.schema.migrate import alembic_config
 from app.schema.paths import SQL
 from app.schema.roles import BUNDLES, OWNER, PREDEFINED, SCHEMAS, role_name, with_prefix
 from app.schema.sqlfiles import in_view_order, read_contract, read_grants
+from app.settings import DEFAULT_ENVIRONMENT
 
 _DROP_UNKNOWN = """
 -- What Procrastinate's migrations made and no file of ours defines.
@@ -62,4 +63,5 @@ def _contract(folder: Path) -> Iterator[str]:
         comment = sql.Literal(file.comment).as_string(None)
         yield f"comment on {kind} {file.qualified} is {comment};"
     yield _DROP_UNKNOWN % ", ".join(f"'{file.qualified}'" for file in files)
-    yield f"\n{read_grants(folder).strip()}\ncommit;"
+    yield f"\n{read_grants(folder).strip()}"
+    yield f"select jobs.arm({sql.Literal(DEFAULT_ENVIRONMENT).as_string(None)}, session_user);\ncommit;"

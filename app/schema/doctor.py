@@ -13,6 +13,7 @@ from psycopg import Connection
 
 from app.schema import harden
 from app.schema.access import CLOSED, live_access, read_access
+from app.schema.environment import read_environment
 from app.schema.grants import PUBLIC, live_grants, read_page
 from app.schema.membership import walk
 from app.schema.migrate import alembic_config, become_owner
@@ -173,6 +174,16 @@ def worker_logins(conn: Connection[Any], _prefix: str) -> Iterator[Finding]:
             yield Finding(f"the worker login {login} cannot log in and was not revoked", mend)
 
 
+def quarantined(conn: Connection[Any], _prefix: str) -> Iterator[Finding]:
+    """A database whose revision is older has no such function: that is another finding."""
+    if _column(conn, "select to_regprocedure('inspect.environment()') is not null") == [True]:
+        found = read_environment(conn)
+        if found.quarantined:
+            yield Finding(
+                f"nothing runs here, {found.sentence()}", "onewriter arm   # after a look at what waits"
+            )
+
+
 def orphaned_jobs(conn: Connection[Any], _prefix: str) -> Iterator[Finding]:
     (count,) = _column(
         conn,
@@ -237,6 +248,7 @@ CHECKS: tuple[Callable[[Connection[Any], str], Iterator[Finding]], ...] = (
     writing_workers,
     worker_logins,
     owner_lacks,
+    quarantined,
     orphaned_jobs,
     hardened,
     other_databases,

@@ -12,14 +12,24 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import StaticPool
 
 from app.schema import contract, roles
+from app.schema.environment import arm_if_new
 from app.schema.paths import MIGRATIONS
+from app.settings import DEFAULT_ENVIRONMENT
 
 # One number for every onewriter: two migrates of one database come one after the other.
 _LOCK = 0x6F77_6D69
 
 
-def migrate(admin_dsn: str, *, role_prefix: str = "onewriter", revision: str = "head") -> None:
+def migrate(
+    admin_dsn: str,
+    *,
+    role_prefix: str = "onewriter",
+    revision: str = "head",
+    environment: str = DEFAULT_ENVIRONMENT,
+) -> None:
     """Brings the database of `admin_dsn` to `revision` and applies sql/ (only at head).
+
+    A database that never was armed is armed as `environment`; a copy stays in quarantine.
 
     The login is a superuser, one with CREATEROLE and CREATE on the database, or, where the roles and
     schemas are there, a NOINHERIT member of the owner. Idempotent; safe to run twice at once.
@@ -35,6 +45,7 @@ def migrate(admin_dsn: str, *, role_prefix: str = "onewriter", revision: str = "
         run_revisions(conn, revision)
         if revision == "head":
             contract.apply(conn, role_prefix=role_prefix)
+            arm_if_new(conn, environment)
 
 
 def become_owner(conn: psycopg.Connection[Any], role_prefix: str) -> None:

@@ -1,6 +1,6 @@
 -- jobs.erase: deletes finished jobs with all that was recorded of them; answers those that were there.
 -- Caller: internal
--- Writes: procrastinate.procrastinate_jobs (deletes finished jobs), jobs.attempt (deletes their earlier runs), jobs.job_event (deletes theirs), jobs.job_detail (deletes theirs), jobs.cause (deletes those that no job has any more)
+-- Writes: procrastinate.procrastinate_jobs (deletes finished jobs), jobs.attempt (deletes their earlier runs), jobs.job_event (deletes theirs), jobs.job_detail (deletes theirs), jobs.secret_use (deletes theirs), jobs.cause (deletes those that no job has any more)
 -- Moves: succeeded|failed|cancelled|aborted -> gone
 -- Raises: nothing
 create or replace function jobs.erase(_ids bigint[]) returns bigint[]
@@ -24,6 +24,7 @@ begin
     delete from jobs.attempt as a where a.job_id = any (_gone);
     delete from jobs.job_event as e where e.job_id = any (_gone);
     delete from jobs.job_detail as d where d.job_id = any (_gone);
+    delete from jobs.secret_use as u where u.job_id = any (_gone);
     -- The jobs of a call share its cause: it goes with the last of the ids that the call drew.
     delete from jobs.cause as c
      where c.id = any (_causes) and not exists (

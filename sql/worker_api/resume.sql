@@ -1,9 +1,10 @@
 -- worker_api.resume: after a lost connection: a new secret, and what the worker does not hold goes back to its queue.
 -- Caller: onewriter_worker
 -- Writes: jobs.session.secret, .backend_pid, .last_seen_at, .expires_at
--- Calls: jobs.channels, jobs.fail_with, jobs.give_back, jobs.held_session, jobs.notify, jobs.unpark
--- Raises: OWV01 for a call that is too large; 22P02 for text that is no JSON, 22023 for JSON that is no array
-create or replace function worker_api.resume(_session bigint, _secret text, _held text) returns json
+-- Calls: jobs.channels, jobs.fail_with, jobs.give_back, jobs.held_session, jobs.notify, jobs.require_armed, jobs.unpark
+-- Raises: OWV01 for a call that is too large; 22P02 for text that is no JSON, 22023 for JSON that is no array; as jobs.require_armed
+create or replace function worker_api.resume(
+    _session bigint, _secret text, _held text, _environment text default null) returns json
     language plpgsql security definer
     set search_path = pg_catalog, procrastinate, jobs, pg_temp
 as $$
@@ -12,6 +13,7 @@ declare
     _now timestamptz;
     _back record;
 begin
+    perform jobs.require_armed(_environment);
     if octet_length(_held) > 1048576 then
         perform jobs.fail_with('OWV01', 'held is over 1 MB', '{"field": "held", "message": "over 1 MB"}');
     end if;

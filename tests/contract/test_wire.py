@@ -10,10 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.database.notifier import queue_channel, queue_channels
+from app.database.sqlstates import QUARANTINED
+from app.settings import DEFAULT_ENVIRONMENT
 from tests.support.cluster import Database
 from tests.support.protocol import FIELDS, Session, enqueue, job
 from tests.support.stage import channel
 from worker import answer, session
+from worker import settings as worker_settings
 from worker.run import Run
 
 NAMES = [
@@ -32,7 +35,9 @@ NAMES = [
 
 
 def of_the_worker(*queues: str) -> list[str]:
-    identity = session.Identity(dsn="", name="w", queues=list(queues), lease=15, info="{}")
+    identity = session.Identity(
+        dsn="", name="w", queues=list(queues), lease=15, info="{}", environment="default"
+    )
     return session.channels(session.Session(id=7, secret=""), identity)
 
 
@@ -123,4 +128,17 @@ def test_every_answer_decodes(db: Database, role: str) -> None:
 
 
 def test_an_identity_says_all_that_open_takes() -> None:
-    assert {field.name for field in fields(session.Identity)} == {"dsn", "name", "queues", "lease", "info"}
+    assert {field.name for field in fields(session.Identity)} == {
+        "dsn",
+        "name",
+        "queues",
+        "lease",
+        "info",
+        "environment",
+    }
+
+
+def test_both_sides_know_an_environment_alike() -> None:
+    assert {session.QUARANTINED, session.WRONG_ENVIRONMENT} == QUARANTINED
+    unset = worker_settings.read({"ONEWRITER_WORKER_DATABASE_URL": "postgresql://w@h/d"})
+    assert unset.environment == DEFAULT_ENVIRONMENT

@@ -89,10 +89,12 @@ class Processes:
         return self.start("worker", [*WORKER, *options], given)
 
     def scheduler(self, dsn: str, **settings: str) -> Process:
-        return self.start("scheduler", [*ONEWRITER, "scheduler"], {"ONEWRITER_DATABASE_URL": dsn, **settings})
+        given = {"ONEWRITER_DATABASE_URL": dsn, **settings}
+        return self.start("scheduler", [*ONEWRITER, "scheduler"], given)
 
-    def api(self, dsn: str) -> Process:
-        return self.start("api", [*ONEWRITER, "serve", "--port", "0"], {"ONEWRITER_DATABASE_URL": dsn})
+    def api(self, dsn: str, **settings: str) -> Process:
+        given = {"ONEWRITER_DATABASE_URL": dsn, **settings}
+        return self.start("api", [*ONEWRITER, "serve", "--port", "0"], given)
 
     def logs(self) -> str:
         """The end of each, for a test that fails."""

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from app.cli.main import run
+from app.http.main import expected_head
 from tests.support.cluster import Database
 
 Cli = Callable[..., tuple[int, str, str]]
@@ -223,7 +224,7 @@ def test_the_doctor_finds_each_wound_and_says_how_to_mend_it(cli: Cli, db: Datab
         assert said in text
     revokes = [mend for mend in problems.values() if mend.startswith("revoke ")]
     with db.connect("admin") as conn:
-        conn.execute("update jobs.alembic_version set version_num = %s", head)
+        conn.execute("update jobs.alembic_version set version_num = %s", [expected_head()])
         for mend in revokes:
             conn.execute(mend.encode())
         conn.execute("delete from procrastinate.procrastinate_jobs")
