@@ -26,7 +26,8 @@ begin
         union all
         select 'info', 'is over 8 KB' where octet_length(_info) > 8192
         union all
-        select 'info', 'is over 32 levels deep' where octet_length(_info) <= 8192 and jsonb_path_exists(_info::jsonb, '$.**{33}')
+        select 'info', 'is over 32 levels deep'
+         where case when octet_length(_info) <= 8192 then jsonb_path_exists(_info::jsonb, '$.**{33}') end
         union all
         -- Each would have to be swept in a transaction of its own, with everybody else's lost jobs behind them.
         select 'name', 'the login has 1,000 sessions open' where 1000 <= (
