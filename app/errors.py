@@ -5,6 +5,7 @@ OnewriterError
  +- Conflict          StateConflict, QueueingLockTaken, NameTaken
  +- Invalid           InvalidArguments, UnknownTask, InvalidCursor, IdempotencyKeyReused, BodyTooLarge
  +- Malformed  Unauthenticated  MissingScope  NotAllowed  MethodNotAllowed
+ +- RateLimited  BodyTooSlow
  +- Unavailable       DatabaseUnavailable, Overloaded, NotReady
  +- Unexpected
 """
@@ -217,6 +218,22 @@ class BodyTooLarge(Invalid):
         "body-too-large", 422, "The body is too large",
         "A single request may have 512 KiB, a batch 16 MiB.",
         "Split the batch; keep large data elsewhere and pass a reference.",
+    )  # fmt: skip
+
+
+class BodyTooSlow(OnewriterError):
+    problem = Problem(
+        "body-too-slow", 408, "The body did not arrive in time",
+        "A request's body must have arrived 60 seconds after its head.",
+        "Send smaller batches over a slow line, or compress them.",
+    )  # fmt: skip
+
+
+class RateLimited(OnewriterError):
+    problem = Problem(
+        "rate-limited", 429, "This key has sent too much",
+        "The key is over its rate; each job of a batch counts, as does each other request.",
+        "Repeat after Retry-After; `onewriter keys create --rate` sets another limit for a new key.",
     )  # fmt: skip
 
 

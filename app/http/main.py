@@ -17,6 +17,7 @@ from app.http.catalogue import Catalogue, make_catalogue
 from app.http.keyring import Keyring, make_keyring
 from app.http.openapi import make_openapi
 from app.http.pages import onewriter_version
+from app.http.rates import Buckets
 from app.http.registry import add_routes
 from app.http.requests import BATCH_BYTES
 from app.http.routes import ROUTES
@@ -30,6 +31,8 @@ from app.settings import Settings
 
 # A list with a filter that matches nothing may look at every job; it is cut off, not waited for.
 STATEMENT_TIMEOUT = 10.0
+# Seconds a connection may stay without a request, its first one included; more than proxies wait (60).
+KEEPALIVE = 75.0
 # Every request waits for the keys: when the database is away they are told soon.
 PATIENCE = 2.0
 
@@ -53,6 +56,7 @@ async def serve(settings: Settings, *, announce: Callable[[str], None]) -> None:
         make_app(settings),
         handler_cancellation=True,
         access_log=None,
+        keepalive_timeout=KEEPALIVE,
         shutdown_timeout=settings.shutdown_grace,
     )
     await runner.setup()
@@ -99,7 +103,7 @@ async def _compose(settings: Settings, stack: AsyncExitStack) -> Services:
     stack.push_async_callback(enqueuer.close)
     watch = JobWatch(_read_states(pool))
     _background(stack, watch.run())
-    keyring, catalogue, listener = _cached(dsn, pool, watch)
+    keyring, catalogue, listener = _cached(settings, pool, watch)
     await stack.enter_async_context(listener)
     return Services(
         pool=pool,
@@ -113,12 +117,16 @@ async def _compose(settings: Settings, stack: AsyncExitStack) -> Services:
     )
 
 
-def _cached(dsn: str, pool: Pool, watch: JobWatch) -> tuple[Cached[Keyring], Cached[Catalogue], Listener]:
+def _cached(
+    settings: Settings, pool: Pool, watch: JobWatch
+) -> tuple[Cached[Keyring], Cached[Catalogue], Listener]:
     """Keys and tasks, kept current by the listener, which also wakes whoever watches a job."""
+
+    buckets = Buckets(settings.rate_limit, settings.rate_burst)
 
     async def read_keys() -> Keyring:
         async with lend(pool, patience=PATIENCE) as conn:
-            return make_keyring(await list_keys(conn))
+            return make_keyring(await list_keys(conn), buckets)
 
     async def read_tasks() -> Catalogue:
         async with lend(pool, patience=PATIENCE) as conn:
@@ -133,7 +141,10 @@ def _cached(dsn: str, pool: Pool, watch: JobWatch) -> tuple[Cached[Keyring], Cac
         watch.signal()
 
     listener = Listener(
-        dsn, {"ow_conf": changed, "ow_job": watch.signal}, on_reconnect=looked_away, on_lost=changed
+        settings.database_url,
+        {"ow_conf": changed, "ow_job": watch.signal},
+        on_reconnect=looked_away,
+        on_lost=changed,
     )
     keyring = Cached(read_keys, lambda: listener.alive)
     catalogue = Cached(read_tasks, lambda: listener.alive)

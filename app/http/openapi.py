@@ -9,12 +9,14 @@ import msgspec
 
 from app.errors import (
     BodyTooLarge,
+    BodyTooSlow,
     DatabaseUnavailable,
     Invalid,
     Malformed,
     MissingScope,
     OnewriterError,
     Overloaded,
+    RateLimited,
     Unauthenticated,
     Unexpected,
 )
@@ -162,11 +164,11 @@ def route_errors(route: Route) -> list[type[OnewriterError]]:
     """What this route may answer beyond its successes: its own errors, and those its needs bring along."""
     errors: set[type[OnewriterError]] = {*route.errors, Unexpected}
     if route.scope is not None:
-        errors |= {Unauthenticated, MissingScope, DatabaseUnavailable, Overloaded}
+        errors |= {Unauthenticated, MissingScope, RateLimited, DatabaseUnavailable, Overloaded}
     if route.scope is not None:
         errors.add(Invalid)
     if route.body is not None:
-        errors |= {Malformed, BodyTooLarge}
+        errors |= {Malformed, BodyTooLarge, BodyTooSlow}
     return sorted(errors, key=lambda error: (error.problem.status, error.problem.slug))
 
 
