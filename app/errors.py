@@ -5,7 +5,7 @@ OnewriterError
  +- Conflict          StateConflict, QueueingLockTaken, NameTaken
  +- Invalid           InvalidArguments, UnknownTask, InvalidCursor, IdempotencyKeyReused, BodyTooLarge
  +- Malformed  Unauthenticated  MissingScope  NotAllowed  MethodNotAllowed
- +- RateLimited  BodyTooSlow
+ +- BodyTooSlow  BodyEncoded  RateLimited
  +- Unavailable       DatabaseUnavailable, Overloaded, NotReady
  +- Unexpected
 """
@@ -225,7 +225,15 @@ class BodyTooSlow(OnewriterError):
     problem = Problem(
         "body-too-slow", 408, "The body did not arrive in time",
         "A request's body must have arrived 60 seconds after its head.",
-        "Send smaller batches over a slow line, or compress them.",
+        "Send smaller batches over a slow line.",
+    )  # fmt: skip
+
+
+class BodyEncoded(OnewriterError):
+    problem = Problem(
+        "body-encoded", 415, "The body is compressed",
+        "The request has a Content-Encoding; bodies are read as they come and never unpacked.",
+        "Send it without a Content-Encoding, as JSON.",
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
+from typing import Any
 
 from aiohttp import web
 from alembic.script import ScriptDirectory
@@ -31,8 +32,12 @@ from app.settings import Settings
 
 # A list with a filter that matches nothing may look at every job; it is cut off, not waited for.
 STATEMENT_TIMEOUT = 10.0
-# Seconds a connection may stay without a request, its first one included; more than proxies wait (60).
-KEEPALIVE = 75.0
+SERVER: dict[str, Any] = {
+    # Seconds a connection may stay without a whole request, its first included; more than proxies wait (60).
+    "keepalive_timeout": 75.0,
+    # aiohttp would unpack whatever comes, before anybody has looked at the key.
+    "auto_decompress": False,
+}
 # Every request waits for the keys: when the database is away they are told soon.
 PATIENCE = 2.0
 
@@ -56,8 +61,8 @@ async def serve(settings: Settings, *, announce: Callable[[str], None]) -> None:
         make_app(settings),
         handler_cancellation=True,
         access_log=None,
-        keepalive_timeout=KEEPALIVE,
         shutdown_timeout=settings.shutdown_grace,
+        **SERVER,
     )
     await runner.setup()
     try:

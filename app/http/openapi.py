@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from app.errors import (
+    BodyEncoded,
     BodyTooLarge,
     BodyTooSlow,
     DatabaseUnavailable,
@@ -168,7 +169,7 @@ def route_errors(route: Route) -> list[type[OnewriterError]]:
     if route.scope is not None:
         errors.add(Invalid)
     if route.body is not None:
-        errors |= {Malformed, BodyTooLarge, BodyTooSlow}
+        errors |= {Malformed, BodyTooLarge, BodyTooSlow, BodyEncoded}
     return sorted(errors, key=lambda error: (error.problem.status, error.problem.slug))
 
 

@@ -6,10 +6,10 @@ from collections import Counter
 from typing import Any, TypeVar
 
 import msgspec
-from aiohttp import StreamReader, web
+from aiohttp import StreamReader, hdrs, web
 from aiohttp.typedefs import LooseHeaders
 
-from app.errors import BodyTooLarge, BodyTooSlow, FieldError, Invalid, JobNotFound, Malformed
+from app.errors import BodyEncoded, BodyTooLarge, BodyTooSlow, FieldError, Invalid, JobNotFound, Malformed
 from app.http.content import decode, field_error
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -17,6 +17,7 @@ S = TypeVar("S", bound=msgspec.Struct)
 SINGLE_BYTES = 512 * 1024
 BATCH_BYTES = 16 * 1024 * 1024
 BODY_SECONDS = 60.0
+IDENTITY = "identity"
 BIGGEST_ID = 2**63 - 1
 IDEMPOTENCY_KEY = "Idempotency-Key"
 _IDEMPOTENCY_KEY = re.compile(r"[\x20-\x7e]{1,255}")
@@ -24,7 +25,12 @@ _encode = msgspec.json.Encoder().encode
 
 
 async def read_body(request: web.Request, limit: int = SINGLE_BYTES) -> bytes:
-    """Raises BodyTooLarge, before reading where the request says how long it is; BodyTooSlow, Malformed."""
+    """Raises BodyTooLarge, before reading where the request says how long it is.
+
+    BodyTooSlow, BodyEncoded, Malformed as well.
+    """
+    if request.headers.get(hdrs.CONTENT_ENCODING, IDENTITY) != IDENTITY:
+        raise BodyEncoded
     if request.content_length is not None and request.content_length > limit:
         raise _too_large(limit)
     content = request.content
@@ -39,7 +45,7 @@ async def read_body(request: web.Request, limit: int = SINGLE_BYTES) -> bytes:
 
 
 async def _collect(content: StreamReader, limit: int) -> bytes:
-    """Never more than the limit, however well it was compressed, and not for ever."""
+    """Never more than the limit, and not for ever."""
     parts, size = [], 0
     try:
         async with asyncio.timeout(BODY_SECONDS):
