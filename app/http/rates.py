@@ -6,6 +6,7 @@ from time import monotonic
 
 from app.errors import RateLimited
 from app.queries.keys import ApiKey
+from app.settings import show_rate
 
 # Whoever waits as long as it was told finds a whole token, whatever the sums were rounded to.
 _ROUNDING = 1e-6
@@ -30,7 +31,7 @@ class Bucket:
         self._at = now
         if self._tokens < least - _ROUNDING:
             raise RateLimited(
-                f"this key may send {self.rate:g} a second", retry_after=ceil((1 - self._tokens) / self.rate)
+                f"this key may send {show_rate(self.rate)}", retry_after=ceil((1 - self._tokens) / self.rate)
             )
         self._tokens -= cost
 
