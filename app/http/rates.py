@@ -18,7 +18,7 @@ class Bucket:
     __slots__ = ("_at", "_clock", "_tokens", "burst", "rate")
 
     def __init__(self, rate: float, burst: float, clock: Callable[[], float] = monotonic) -> None:
-        self.rate = rate
+        self.rate = float(rate)
         self.burst = burst
         self._clock = clock
         self._tokens = float(burst)
