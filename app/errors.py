@@ -6,6 +6,7 @@ OnewriterError
  +- Invalid           InvalidArguments, UnknownTask, QueueRefusesTask, InvalidCursor, IdempotencyKeyReused,
  |                    BodyTooLarge, InvalidConfiguration, InvalidTransition
  +- Malformed  Unauthenticated  MissingScope  NotAllowed  MethodNotAllowed
+ +- BodyTooSlow  BodyEncoded  RateLimited
  +- Unavailable       DatabaseUnavailable, Overloaded, NotReady, Quarantined
  +- Unexpected        StorageFailed, HeartbeatFailed
 """
@@ -288,6 +289,30 @@ class InvalidTransition(Invalid):
         "The status is none, or not one that the worker may have next; `allowed` names those.",
         "Read the worker; the state machine is in docs/workers.md. To keep work away from it, drain it.",
         ("OWW02",),
+    )  # fmt: skip
+
+
+class BodyTooSlow(OnewriterError):
+    problem = Problem(
+        "body-too-slow", 408, "The body did not arrive in time",
+        "A request's body must have arrived 60 seconds after its head.",
+        "Send smaller batches over a slow line.",
+    )  # fmt: skip
+
+
+class BodyEncoded(OnewriterError):
+    problem = Problem(
+        "body-encoded", 415, "The body is compressed",
+        "The request has a Content-Encoding; bodies are read as they come and never unpacked.",
+        "Send it without a Content-Encoding, as JSON.",
+    )  # fmt: skip
+
+
+class RateLimited(OnewriterError):
+    problem = Problem(
+        "rate-limited", 429, "This key has sent too much",
+        "The key is over its rate; each job of a batch counts, as does each other request.",
+        "Repeat after Retry-After; `onewriter keys create --rate` sets another limit for a new key.",
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 import os
 import re
 from datetime import timedelta
+from math import isinf
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -47,6 +48,33 @@ def show_age(age: timedelta | None) -> str:
 Age = Annotated[timedelta | None, BeforeValidator(read_age), PlainSerializer(show_age)]
 
 
+PER = {"s": 1, "m": 60, "h": 3600}
+NONE = "none"
+_RATE = re.compile(r"(\d{1,9})\s*/\s*([smh])")
+
+
+def read_rate(value: Any) -> float | None:
+    """`100/s`, `600/m` or `5000/h`, as so many a second; `none` is None: no limit. Raises ValueError."""
+    if value is None or isinstance(value, float):
+        return value
+    text = str(value).strip().lower()
+    match = _RATE.fullmatch(text)
+    if text != NONE and (match is None or int(match[1]) == 0):
+        raise ValueError("say it as 100/s, 600/m or 5000/h, or none")
+    return int(match[1]) / PER[match[2]] if match else None
+
+
+def show_rate(rate: float | None) -> str:
+    """In the smallest unit that makes a whole number of it."""
+    if rate is None or isinf(rate):
+        return NONE
+    unit = next((unit for unit, size in PER.items() if round(rate * size, 6).is_integer()), "h")
+    return f"{rate * PER[unit]:.0f}/{unit}"
+
+
+Rate = Annotated[float | None, BeforeValidator(read_rate), PlainSerializer(show_rate)]
+
+
 class FileSource(PydanticBaseSettingsSource):
     """ONEWRITER_X_FILE names a file that holds the value of X, as container secrets do."""
 
@@ -89,6 +117,9 @@ class Settings(BaseSettings):
     enqueue_connections: int = Field(default=1, ge=1, le=8, description="enqueue flushes in flight at once")
     enqueue_backlog: int = Field(default=10_000, ge=1, description="waiting enqueues before 503")
     shutdown_grace: float = Field(default=10.0, ge=0, le=300, description="stopping API waits for requests")
+
+    rate_limit: Rate = Field(default=None, description="of a key that has none: 100/s, 600/m, 5000/h")
+    rate_burst: int | None = Field(default=None, ge=1, description="at once; as many as a second brings")
 
     prune_succeeded_after: Age = Field(default=timedelta(days=7), description="scheduler: age of a job's end")
     prune_failed_after: Age = Field(default=timedelta(days=30), description="scheduler: as above")

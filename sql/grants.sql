@@ -69,6 +69,7 @@ grant select  on server_api.api_key    to onewriter_server;
 grant select  on server_api.queue      to onewriter_server;
 grant select  on server_api.session    to onewriter_server;
 grant select  on server_api.audit      to onewriter_server;
+grant select  on server_api.audit_head to onewriter_server;
 grant select  on server_api.migration  to onewriter_server;
 
 -- onewriter_producer: enqueue from SQL, and Procrastinate's own .defer().
@@ -99,6 +100,7 @@ grant select on inspect.audit        to onewriter_dba, onewriter_server;
 grant select on inspect.writers      to onewriter_dba, onewriter_server;
 grant select on inspect.tables       to onewriter_dba, onewriter_server;
 grant select on inspect.snapshots    to onewriter_dba, onewriter_server;
+grant execute on function inspect.verify_audit   to onewriter_dba, onewriter_server;
 grant execute on function inspect.open_snapshots to onewriter_dba, onewriter_server;
 grant select on procrastinate.procrastinate_events, procrastinate.procrastinate_workers to onewriter_dba;
 grant select (id, queue_name, task_name, priority, lock, queueing_lock, status, scheduled_at, attempts, abort_requested,

@@ -28,7 +28,7 @@ def hash_token(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-async def create_key(
+async def create_key(  # noqa: PLR0913 (a key is what it is limited to)
     conn: Connection,
     *,
     name: str,
@@ -37,16 +37,20 @@ async def create_key(
     queues: Sequence[str] | None = None,
     tasks: Sequence[str] | None = None,
     expires_at: datetime | None = None,
+    rate: float | None = None,
+    burst: int | None = None,
     token: str | None = None,
 ) -> NewKey:
     """`queues` and `tasks` are patterns with * and ?; None is no limit. Raises Invalid, OWK01.
+
+    `rate` per second and `burst`: None is the API process's default, an infinite rate no limit.
 
     `token` may be given by a caller that needs a fixed one (a development stack).
     """
     _check_scopes(scopes)
     token = token or PREFIX + secrets.token_urlsafe(32)
     cursor = await conn.execute(
-        "select server_api.create_key(%s, %s, %s, %s, %s, %s, %s, %s)",
+        "select server_api.create_key(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         (
             name,
             hash_token(token),
@@ -56,6 +60,8 @@ async def create_key(
             _list(tasks),
             expires_at,
             actor,
+            rate,
+            burst,
         ),
     )
     row = await cursor.fetchone()

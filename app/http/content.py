@@ -71,10 +71,13 @@ def field_error(exc: msgspec.ValidationError) -> FieldError:
     return FieldError(path or "body", message[:1].lower() + message[1:])
 
 
-def _sharpen(body: bytes, exc: msgspec.ValidationError) -> Invalid:
+def _sharpen(body: bytes, exc: msgspec.ValidationError) -> Invalid | Malformed:
     error = field_error(exc)
     if error.field == "body" or "[...]" in error.field:  # a number out of range: the place is not told
-        error = _first_fault(body, DEPTH + ENVELOPE) or error
+        try:
+            error = _first_fault(body, DEPTH + ENVELOPE) or error
+        except (ValueError, RecursionError):  # the decoder stopped before it came to what is no JSON at all
+            return _explain(body, exc)
     return _invalid(error)
 
 

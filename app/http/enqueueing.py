@@ -59,6 +59,7 @@ def _created(call: Call, body: Enqueued, headers: dict[str, str]) -> web.StreamR
 
 async def post_batch(call: Call) -> web.Response:
     body = decode(_NEW_BATCH, await read_body(call.request, BATCH_BYTES))
+    call.key.spend(len(body.jobs) - 1, least=0)  # a job each; the request itself was one
     idempotency = _idempotency(call, body, {})
     jobs = await _prepare_all(call, body, await _catalogue(call))
     try:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from app.commands.keys import hash_token
 from app.errors import MissingScope, NotAllowed, Unauthenticated
+from app.http.rates import Bucket, Buckets
 from app.queries.keys import ApiKey
 
 SCHEME = "Bearer "
@@ -36,9 +37,15 @@ class Key:
     expires: float
     queues: Patterns | None
     tasks: Patterns | None
+    bucket: Bucket | None = None
 
     def has(self, scope: str) -> bool:
         return scope in self.scopes or ADMIN in self.scopes
+
+    def spend(self, cost: int = 1, *, least: int = 1) -> None:
+        """Raises RateLimited."""
+        if self.bucket is not None:
+            self.bucket.spend(cost, least=least)
 
     def require(self, scope: str) -> None:
         if not self.has(scope):
@@ -79,11 +86,11 @@ def authenticate(keyring: Keyring, header: str | None) -> Key:
     return key
 
 
-def make_keyring(rows: Iterable[ApiKey]) -> Keyring:
-    return {row.hash: _key(row) for row in rows if row.revoked_at is None}
+def make_keyring(rows: Iterable[ApiKey], buckets: Buckets) -> Keyring:
+    return {row.hash: _key(row, buckets.of(row)) for row in rows if row.revoked_at is None}
 
 
-def _key(row: ApiKey) -> Key:
+def _key(row: ApiKey, bucket: Bucket | None) -> Key:
     return Key(
         id=row.id,
         name=row.name,
@@ -92,6 +99,7 @@ def _key(row: ApiKey) -> Key:
         expires=row.expires_at.timestamp() if row.expires_at else float("inf"),
         queues=make_patterns(row.queues),
         tasks=make_patterns(row.tasks),
+        bucket=bucket,
     )
 
 

@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
+from typing import Any
 
 from aiohttp import web
 from alembic.script import ScriptDirectory
@@ -17,6 +18,7 @@ from app.http.catalogue import Catalogue, make_catalogue
 from app.http.keyring import Keyring, make_keyring
 from app.http.openapi import make_openapi
 from app.http.pages import onewriter_version
+from app.http.rates import Buckets
 from app.http.registry import add_routes
 from app.http.requests import BATCH_BYTES
 from app.http.routes import ROUTES
@@ -31,6 +33,12 @@ from app.settings import Settings
 
 # A list with a filter that matches nothing may look at every job; it is cut off, not waited for.
 STATEMENT_TIMEOUT = 10.0
+SERVER: dict[str, Any] = {
+    # Seconds a connection may stay without a whole request, its first included; more than proxies wait (60).
+    "keepalive_timeout": 75.0,
+    # aiohttp would unpack whatever comes, before anybody has looked at the key.
+    "auto_decompress": False,
+}
 # Every request waits for the keys: when the database is away they are told soon.
 PATIENCE = 2.0
 
@@ -55,6 +63,7 @@ async def serve(settings: Settings, *, announce: Callable[[str], None]) -> None:
         handler_cancellation=True,
         access_log=None,
         shutdown_timeout=settings.shutdown_grace,
+        **SERVER,
     )
     await runner.setup()
     try:
@@ -126,9 +135,11 @@ def _cached(
 ) -> tuple[Cached[Keyring], Cached[Catalogue], Cached[Armed], Listener]:
     """Keys, tasks, quarantine: kept current by the listener, which also wakes whoever watches a job."""
 
+    buckets = Buckets(settings.rate_limit, settings.rate_burst)
+
     async def read_keys() -> Keyring:
         async with lend(pool, patience=PATIENCE) as conn:
-            return make_keyring(await list_keys(conn))
+            return make_keyring(await list_keys(conn), buckets)
 
     async def read_tasks() -> Catalogue:
         async with lend(pool, patience=PATIENCE) as conn:

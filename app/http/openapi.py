@@ -8,7 +8,9 @@ from typing import Any
 import msgspec
 
 from app.errors import (
+    BodyEncoded,
     BodyTooLarge,
+    BodyTooSlow,
     DatabaseUnavailable,
     Invalid,
     Malformed,
@@ -16,6 +18,7 @@ from app.errors import (
     OnewriterError,
     Overloaded,
     Quarantined,
+    RateLimited,
     Unauthenticated,
     Unexpected,
 )
@@ -163,13 +166,13 @@ def route_errors(route: Route) -> list[type[OnewriterError]]:
     """What this route may answer beyond its successes: its own errors, and those its needs bring along."""
     errors: set[type[OnewriterError]] = {*route.errors, Unexpected}
     if route.scope is not None:
-        errors |= {Unauthenticated, MissingScope, DatabaseUnavailable, Overloaded}
+        errors |= {Unauthenticated, MissingScope, RateLimited, DatabaseUnavailable, Overloaded}
     if route.scope is not None:
         errors.add(Invalid)
     if route.changes:
         errors.add(Quarantined)
     if route.body is not None:
-        errors |= {Malformed, BodyTooLarge}
+        errors |= {Malformed, BodyTooLarge, BodyTooSlow, BodyEncoded}
     return sorted(errors, key=lambda error: (error.problem.status, error.problem.slug))
 
 

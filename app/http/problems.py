@@ -8,7 +8,14 @@ import psycopg
 from aiohttp import web
 
 from app.database.sqlstates import translate
-from app.errors import BodyTooLarge, MethodNotAllowed, OnewriterError, Unauthenticated, Unexpected
+from app.errors import (
+    BodyEncoded,
+    BodyTooLarge,
+    MethodNotAllowed,
+    OnewriterError,
+    Unauthenticated,
+    Unexpected,
+)
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +59,8 @@ def _headers(error: OnewriterError) -> dict[str, str]:
         headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, BodyEncoded):
+        headers["Accept-Encoding"] = "identity"
     if isinstance(error, MethodNotAllowed):
         headers["Allow"] = ", ".join(error.facts["allow"])
     return headers

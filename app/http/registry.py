@@ -53,14 +53,17 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """`scope` None is open to everyone. `query` and `body` are msgspec types; no `query` refuses all."""
+    """`scope` None is open to everyone, and has to be said.
+
+    `query` and `body` are msgspec types; no `query` refuses all.
+    """
 
     method: str
     path: str
     handler: Handler
     summary: str
     answers: Sequence[Answer]
-    scope: str | None = None
+    scope: str | None
     query: type[msgspec.Struct] | None = None
     body: type[msgspec.Struct] | None = None
     body_optional: bool = False
@@ -89,9 +92,11 @@ def _serve(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse
 
     async def serve(request: web.Request) -> web.StreamResponse:
         request_id = _request_id(request)
+        key: Key | None = None
         try:
             services = request.app[SERVICES]
-            key = None if scope is None else await _authorize(services, request, scope)
+            if scope is not None:
+                key = await _authorize(services, request, scope)
             if query is None and request.query_string:
                 refuse_query(request)
             if changes:
@@ -100,7 +105,7 @@ def _serve(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse
         except asyncio.CancelledError:
             raise
         except Exception as exc:  # noqa: BLE001 (from_exception logs what nobody expected)
-            response = problem_response(from_exception(exc, request_id))
+            response = problem_response(_for_key(from_exception(exc, request_id), key))
         if not response.prepared:
             response.headers[REQUEST_ID] = request_id
         return response
@@ -113,6 +118,7 @@ async def _authorize(services: Services, request: web.Request, scope: str) -> Ke
     if keyring is None:
         keyring = await services.keyring.get()
     key = authenticate(keyring, request.headers.get(hdrs.AUTHORIZATION))
+    key.spend()
     key.require(scope)
     return key
 
@@ -123,6 +129,13 @@ async def _require_armed(services: Services) -> None:
         armed = await services.armed.get()
     if armed.refusal:
         raise Quarantined(armed.refusal, retry_after=RETRY_AFTER)
+
+
+def _for_key(error: OnewriterError, key: Key | None) -> OnewriterError:
+    """The job that holds a queueing_lock may be one that a limited key may not see."""
+    if key is not None and not key.sees_all and error.facts.pop("job_id", None):
+        error.detail = ""
+    return error
 
 
 def _request_id(request: web.Request) -> str:
@@ -140,4 +153,4 @@ def _nothing_here(routes: Sequence[Route]) -> Route:
             raise MethodNotAllowed(f"{path} has {', '.join(allowed)}", facts={"allow": allowed})
         raise RouteNotFound(f"there is nothing at {path[:200]}")
 
-    return Route(method="*", path="/{rest}", handler=refuse, summary="", answers=())
+    return Route(method="*", path="/{rest}", handler=refuse, summary="", scope=None, answers=())

@@ -1,20 +1,32 @@
 """Reading requests and writing answers: bodies, queries, headers, JSON."""
 
+import asyncio
 import re
 from collections import Counter
 from typing import Any, TypeVar
 
 import msgspec
-from aiohttp import web
+from aiohttp import StreamReader, hdrs, web
 from aiohttp.typedefs import LooseHeaders
 
-from app.errors import BodyTooLarge, FieldError, Invalid, JobNotFound, WorkerNotFound
+from app.errors import (
+    BodyEncoded,
+    BodyTooLarge,
+    BodyTooSlow,
+    FieldError,
+    Invalid,
+    JobNotFound,
+    Malformed,
+    WorkerNotFound,
+)
 from app.http.content import decode, field_error
 
 S = TypeVar("S", bound=msgspec.Struct)
 
 SINGLE_BYTES = 512 * 1024
 BATCH_BYTES = 16 * 1024 * 1024
+BODY_SECONDS = 60.0
+IDENTITY = "identity"
 BIGGEST_ID = 2**63 - 1
 IDEMPOTENCY_KEY = "Idempotency-Key"
 _IDEMPOTENCY_KEY = re.compile(r"[\x20-\x7e]{1,255}")
@@ -22,21 +34,38 @@ _encode = msgspec.json.Encoder().encode
 
 
 async def read_body(request: web.Request, limit: int = SINGLE_BYTES) -> bytes:
-    """Raises BodyTooLarge, before reading where the request says how long it is."""
+    """Raises BodyTooLarge, before reading where the request says how long it is.
+
+    BodyTooSlow, BodyEncoded, Malformed as well.
+    """
+    if request.headers.get(hdrs.CONTENT_ENCODING, IDENTITY) != IDENTITY:
+        raise BodyEncoded
     if request.content_length is not None and request.content_length > limit:
-        raise BodyTooLarge(
-            f"{request.content_length} bytes, at most {limit} are allowed", errors=_body_error(limit)
-        )
-    body = _arrived(request) or await request.read()
+        raise _too_large(limit)
+    content = request.content
+    try:
+        # A small one came along with the head: reading it as a stream would cost more.
+        body = content.read_nowait() if content.is_eof() else await _collect(content, limit)
+    except web.RequestPayloadError as exc:
+        raise Malformed(f"the body is not what its headers say: {exc}") from None
     if len(body) > limit:
-        raise BodyTooLarge(f"at most {limit} bytes are allowed", errors=_body_error(limit))
+        raise _too_large(limit)
     return body
 
 
-def _arrived(request: web.Request) -> bytes | None:
-    """The body, where it came along with the head, as a small one does: reading it as a stream costs more."""
-    content = request.content
-    return content.read_nowait() if content.is_eof() else None
+async def _collect(content: StreamReader, limit: int) -> bytes:
+    """Never more than the limit, and not for ever."""
+    parts, size = [], 0
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for part in content.iter_any():
+                size += len(part)
+                if size > limit:
+                    raise _too_large(limit)
+                parts.append(part)
+    except TimeoutError:
+        raise BodyTooSlow(f"{size} bytes came in {BODY_SECONDS:g} seconds") from None
+    return b"".join(parts)
 
 
 async def read_optional(request: web.Request, decoder: msgspec.json.Decoder[S], nothing: S) -> S:
@@ -113,5 +142,6 @@ def _refuse(field: str, message: str) -> Invalid:
     return Invalid(f"{field}: {message}", errors=[FieldError(field, message)])
 
 
-def _body_error(limit: int) -> list[FieldError]:
-    return [FieldError("body", f"is larger than {limit} bytes")]
+def _too_large(limit: int) -> BodyTooLarge:
+    field = FieldError("body", f"is larger than {limit} bytes")
+    return BodyTooLarge(f"at most {limit} bytes are allowed", errors=[field])

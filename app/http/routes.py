@@ -207,32 +207,32 @@ SECRETS = (
 OPEN = (
     Route(
         method="GET", path="/livez", handler=health.livez, summary="The process answers",
-        answers=[Answer(status=200, says="alive", body=bodies.Health)],
+        scope=None, answers=[Answer(status=200, says="alive", body=bodies.Health)],
     ),
     Route(
         method="GET", path="/readyz", handler=health.readyz,
         summary="Database, migration head and LISTEN are well",
-        answers=[Answer(status=200, says="ready", body=bodies.Health)], errors=[NotReady],
+        scope=None, answers=[Answer(status=200, says="ready", body=bodies.Health)], errors=[NotReady],
     ),
     Route(
         method="GET", path="/", handler=pages.index, summary="Where things are",
-        answers=[Answer(status=200, says="an index")],
+        scope=None, answers=[Answer(status=200, says="an index")],
     ),
     Route(
         method="GET", path="/openapi.json", handler=pages.openapi, summary="This document",
-        answers=[Answer(status=200, says="OpenAPI 3.1")],
+        scope=None, answers=[Answer(status=200, says="OpenAPI 3.1")],
     ),
     Route(
         method="GET", path="/docs", handler=pages.docs, summary="This document for people",
-        answers=[Answer(status=200, says="a page", media="text/html")],
+        scope=None, answers=[Answer(status=200, says="a page", media="text/html")],
     ),
     Route(
         method="GET", path="/problems", handler=pages.problems, summary="Every problem",
-        answers=[Answer(status=200, says="a page", media="text/html")],
+        scope=None, answers=[Answer(status=200, says="a page", media="text/html")],
     ),
     Route(
         method="GET", path="/problems/{slug}", handler=pages.problem, summary="What a problem means",
-        answers=[Answer(status=200, says="a page", media="text/html")], errors=[RouteNotFound],
+        scope=None, answers=[Answer(status=200, says="a page", media="text/html")], errors=[RouteNotFound],
     ),
 )  # fmt: skip
 

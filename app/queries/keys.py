@@ -10,7 +10,7 @@ from app.database.pool import Connection
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey:
-    """`hash` is the sha256 of the token, in hex. Patterns: None is no limit."""
+    """`hash` is the sha256 of the token, in hex. Patterns: None is no limit. `rate` is per second."""
 
     id: int
     name: str
@@ -22,10 +22,12 @@ class ApiKey:
     expires_at: datetime | None
     created_at: datetime
     revoked_at: datetime | None
+    rate: float | None = None
+    burst: int | None = None
 
 
 _KEYS = """
-    select id, name, prefix, hash, scopes, queues, tasks, expires_at, created_at, revoked_at
+    select id, name, prefix, hash, scopes, queues, tasks, expires_at, created_at, revoked_at, rate, burst
       from server_api.api_key order by id"""
 
 

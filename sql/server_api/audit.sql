@@ -1,3 +1,5 @@
 -- server_api.audit: who did what by hand.
 create view server_api.audit as
-select a.id, a.at, a.actor, a.login::text as login, a.action, a.target, a.reason, a.detail from jobs.audit as a;
+select a.id, a.at, a.actor, a.login::text as login, a.action, a.target, a.reason, a.detail,
+       encode(a.hash, 'hex') as hash
+  from jobs.audit as a;

@@ -14,7 +14,7 @@ from yarl import URL
 
 from app.commands.keys import create_key, hash_token
 from app.commands.tasks import publish_tasks
-from app.http.main import make_app
+from app.http.main import SERVER, make_app
 from app.http.services import SERVICES, Services
 from app.settings import Settings
 from tests.support.cluster import Database
@@ -156,9 +156,8 @@ class Running:
         self._http = ClientSession()
 
     async def __aenter__(self) -> Api:
-        await self._server.start_server(
-            shutdown_timeout=1.0
-        )  # cancels handlers on disconnect, as `serve` does
+        # cancels handlers on disconnect, as `serve` does
+        await self._server.start_server(shutdown_timeout=1.0, **SERVER)
         services = self._server.app[SERVICES]
         await services.listener.wait_alive()
         api = Api(self._db, self._server, self._http, "", services)

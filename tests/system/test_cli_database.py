@@ -66,6 +66,48 @@ def test_keys_are_printed_once_listed_and_revoked(cli: Cli) -> None:
     assert json.loads(cli("keys", "ls", "--json")[1])[0]["revoked_at"]
 
 
+def test_a_key_is_made_with_its_rate(cli: Cli) -> None:
+    for name, options in {
+        "plain": (),
+        "slow": ("--rate", "600/m"),
+        "bursts": ("--rate", "5000/h", "--burst", "7"),
+        "free": ("--rate", "none"),
+    }.items():
+        assert cli("keys", "create", name, "--scope", "jobs:read", *options)[0] == 0
+    listed = json.loads(cli("keys", "ls", "--json")[1])
+    assert {key["name"]: (key["rate"], key["burst"]) for key in listed} == {
+        "plain": (None, None),
+        "slow": ("10/s", None),
+        "bursts": ("5000/h", 7),
+        "free": ("none", None),
+    }
+    for options in (("--rate", "fast"), ("--rate", "0/s"), ("--burst", "0")):
+        assert cli("keys", "create", "bad", "--scope", "jobs:read", *options)[0] == 2
+
+
+def test_the_audit_is_verified(cli: Cli, db: Database) -> None:
+    for name in ("one", "two", "three"):
+        assert cli("keys", "create", name, "--scope", "jobs:read")[0] == 0
+    code, out, err = cli("audit", "verify")
+    assert (code, err) == (0, "")
+    mark = out.split()[-1]
+    assert out == f"3 lines verified, up to {mark}\n"
+    assert cli("keys", "revoke", "one")[0] == 0
+    assert cli("audit", "verify", "--expect", mark)[0] == 0
+    verdict = json.loads(cli("audit", "verify", "--json")[1])
+    assert (verdict["lines"], verdict["bad_line"], verdict["head"]["id"]) == (4, None, 4)
+    code, _, err = cli("audit", "verify", "--expect", f"3:{'0' * 64}")
+    assert (code, err) == (1, "line 3 is not the one that was noted\n")
+    for malformed in ("3", "x:y", f"3:{'0' * 63}"):
+        assert cli("audit", "verify", "--expect", malformed)[0] == 2
+    with db.connect("admin") as admin:
+        admin.execute("set session_replication_role = replica")
+        admin.execute("update jobs.audit set actor = 'nobody' where id = 2")
+    code, out, err = cli("audit", "verify", "--json")
+    assert (code, json.loads(out)["lines"], json.loads(out)["bad_line"]) == (1, 1, 2)
+    assert err == "line 2 is not what followed line 1\n"
+
+
 def test_a_taken_name_is_a_conflict_and_an_unknown_one_not_found(cli: Cli) -> None:
     assert cli("keys", "create", "twice", "--scope", "admin")[0] == 0
     assert cli("keys", "create", "twice", "--scope", "admin")[0] == 4

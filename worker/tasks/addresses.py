@@ -12,6 +12,11 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 # RFC 6052: an IPv4 address behind a NAT64 gateway; RFC 3056: one behind a 6to4 relay.
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
+# Special in IANA's registries, global to ipaddress of older Pythons. 192.0.0.192 is a metadata service.
+_SPECIAL = tuple(
+    ipaddress.ip_network(text) for text in ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20", "5f00::/16")
+)
+
 
 class PrivateAddress(PermissionError):
     """The address is not public, and ONEWRITER_HTTP_ALLOW_PRIVATE doesn't name it."""
@@ -65,7 +70,7 @@ def is_public(address: Address) -> bool:
         return False
     if isinstance(address, ipaddress.IPv6Address) and address.is_site_local:
         return False
-    return address.is_global
+    return address.is_global and not any(address in network for network in _SPECIAL)
 
 
 def _inner(address: Address) -> ipaddress.IPv4Address | None:

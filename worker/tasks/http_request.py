@@ -78,6 +78,8 @@ async def request(
     """
     if method.upper() not in _METHODS:
         raise ValueError(f"method {method!r} is none of {', '.join(sorted(_METHODS))}.")
+    if not timeout > 0:  # aiohttp takes 0 for no limit at all
+        raise ValueError(f"timeout must be more than 0 seconds, not {timeout}.")
     allowed = Allowed.parse(os.environ.get("ONEWRITER_HTTP_ALLOW_PRIVATE", ""))
     limit = aiohttp.ClientTimeout(total=min(timeout, _MAX_SECONDS))
     data = None if body is None else body.encode()

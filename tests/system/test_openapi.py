@@ -1,0 +1,149 @@
+"""The served OpenAPI document against a real process: every answer is one that it documents, none a 5xx."""
+
+import contextlib
+import json
+from typing import Any
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from hypothesis.errors import Unsatisfiable
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
+from schemathesis.generation import GenerationMode
+from schemathesis.generation.case import Case
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    negative_data_rejection,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from app.cli.main import run
+from app.commands.keys import SCOPES
+from app.http.routes import ROUTES
+from tests.api.conftest import TASKS
+from tests.support.protocol import Session, done, enqueue, job
+from tests.support.stage import Stage
+
+LONGEST = 0.02
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+REFUSALS = [*CHECKS, negative_data_rejection]
+POSITIVE, NEGATIVE = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
+Seen = dict[tuple[str, str], set[int]]
+
+
+@pytest.fixture
+def url(stage: Stage) -> str:
+    """A running API with published tasks."""
+    catalogue = json.dumps({"catalogue": 1, "tasks": TASKS})
+    stage.server.execute("select server_api.publish_tasks('tests', %s, 'tests')", [catalogue])
+    return stage.api()
+
+
+@pytest.fixture
+def client(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> requests.Session:
+    """With a key that has every scope."""
+    monkeypatch.setenv("ONEWRITER_DATABASE_URL", stage.db.dsn("server"))
+    assert run(["keys", "create", "all", *(part for scope in SCOPES for part in ("--scope", scope))]) == 0
+    session = requests.Session()
+    session.trust_env = False
+    session.headers["Authorization"] = f"Bearer {capsys.readouterr().out.strip()}"
+    return session
+
+
+@pytest.fixture
+def jobs(stage: Stage) -> dict[str, list[int]]:
+    """Ids to ask for: of jobs that ended, and of others."""
+    server, worker = stage.server, Session(stage.db)
+    ended = enqueue(server, *[job() for _ in range(20)])
+    for item in worker.claim(20):
+        worker.exchange(done=[done(item, {"a": 1})])
+    others = enqueue(server, *[job(delay=3600) for _ in range(20)], *[job(lock="x") for _ in range(20)])
+    return {"ended": ended, "others": [*others, 2**62]}
+
+
+def aim(case: Case, data: st.DataObject, jobs: dict[str, list[int]]) -> None:
+    """Often at something that exists; never at a stream that stays open, and never to wait for long."""
+    streams = case.path.endswith("/events")
+    ids = jobs["ended"] if streams else [*jobs["ended"], *jobs["others"]]
+    if "job_id" in case.path_parameters and (streams or data.draw(st.booleans())):
+        case.path_parameters["job_id"] = data.draw(st.sampled_from(ids))
+    if "name" in case.path_parameters and data.draw(st.booleans()):
+        case.path_parameters["name"] = "echo"
+    if case.query and "wait" in case.query:
+        case.query["wait"] = LONGEST
+    for one in tasks_of(case.body):
+        if data.draw(st.booleans()):
+            one["task"] = "echo"
+
+
+def tasks_of(body: Any) -> list[dict[str, Any]]:
+    """The jobs in a body that names tasks, whatever else it is."""
+    listed = body.get("jobs", [body]) if isinstance(body, dict) else []
+    return (
+        [one for one in listed if isinstance(one, dict) and "task" in one] if isinstance(listed, list) else []
+    )
+
+
+def explore(url: str, client: requests.Session, jobs: dict[str, list[int]], **options: Any) -> Seen:
+    """Every operation with what fits and with what does not; the statuses that each gave."""
+    seen: Seen = {}
+    for found in schemathesis.openapi.from_url(f"{url}/openapi.json").get_all_operations():
+        assert isinstance(found, Ok), found
+        operation = found.ok()
+
+        def ask(case: Case, data: st.DataObject, checks: list[Any]) -> None:
+            if checks is CHECKS or case.path.endswith(("/events", "/result")):
+                aim(case, data, jobs)
+            answer = case.call(base_url=url, session=client, timeout=20)
+            case.validate_response(answer, checks=checks)
+            seen.setdefault((case.method, case.path), set()).add(answer.status_code)
+
+        exercise(operation.as_strategy(generation_mode=POSITIVE), ask, CHECKS, options)
+        # Where nothing can be wrong, nothing is tried.
+        with contextlib.suppress(Unsatisfiable):
+            exercise(operation.as_strategy(generation_mode=NEGATIVE), ask, REFUSALS, options)
+    return seen
+
+
+def exercise(cases: Any, ask: Any, checks: list[Any], options: dict[str, Any]) -> None:
+    @settings(database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck), **options)
+    @given(case=cases, data=st.data())
+    def one(case: Case, data: st.DataObject) -> None:
+        ask(case, data, checks)
+
+    one()
+
+
+def prove(seen: Seen) -> None:
+    """It came far enough to mean something: every route was asked, and those of jobs did what they do."""
+    asked = {(route.method, route.path) for route in ROUTES if route.path != "/openapi.json"}
+    assert set(seen) == asked
+    for operation, statuses in seen.items():
+        assert max(statuses) < 500, operation
+        assert min(statuses) < 300 or not operation[1].startswith("/v1/jobs"), operation
+
+
+@pytest.mark.timeout(300)
+def test_every_answer_is_documented(url: str, client: requests.Session, jobs: dict[str, list[int]]) -> None:
+    prove(explore(url, client, jobs, max_examples=6, derandomize=True))
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+def test_every_answer_is_documented_for_long(
+    url: str, client: requests.Session, jobs: dict[str, list[int]]
+) -> None:
+    prove(explore(url, client, jobs, max_examples=300))
