@@ -3,7 +3,7 @@
 
 grant usage on schema procrastinate to onewriter_server, onewriter_worker, onewriter_producer, onewriter_dba, onewriter_janitor;
 grant usage on schema worker_api    to onewriter_worker;
-grant usage on schema server_api    to onewriter_server, onewriter_producer;
+grant usage on schema server_api    to onewriter_server, onewriter_producer, onewriter_janitor;
 grant usage on schema operator_api  to onewriter_dba;
 grant usage on schema inspect       to onewriter_dba, onewriter_server;
 
@@ -36,6 +36,7 @@ grant execute on function server_api.expire             to onewriter_server;
 grant execute on function server_api.forget_idempotency to onewriter_server;
 grant execute on function server_api.prune_jobs         to onewriter_server;
 grant execute on function server_api.prune_audit        to onewriter_server;
+grant execute on function server_api.metrics            to onewriter_server;
 grant select  on server_api.job        to onewriter_server;
 grant select  on server_api.attempt    to onewriter_server;
 grant select  on server_api.event      to onewriter_server;
@@ -49,6 +50,9 @@ grant select  on server_api.migration  to onewriter_server;
 -- onewriter_producer: enqueue from SQL, and Procrastinate's own .defer().
 grant execute on function server_api.enqueue                         to onewriter_producer;
 grant execute on function procrastinate.procrastinate_defer_jobs_v1 to onewriter_producer;
+
+-- onewriter_janitor: end the backends of workers that passed a limit, nothing else.
+grant execute on function server_api.end_overlong to onewriter_janitor;
 
 -- onewriter_dba: look at everything but arguments and results, and the operator's verbs.
 grant execute on function operator_api.cancel  to onewriter_dba;
@@ -70,6 +74,9 @@ grant select on inspect.writers      to onewriter_dba, onewriter_server;
 grant select on inspect.tables       to onewriter_dba, onewriter_server;
 grant select on inspect.snapshots    to onewriter_dba, onewriter_server;
 grant execute on function inspect.open_snapshots to onewriter_dba, onewriter_server;
+grant select on inspect.alerts         to onewriter_dba, onewriter_server;
+grant select on inspect.ended_backends to onewriter_dba, onewriter_server;
+grant execute on function inspect.active_alerts to onewriter_dba, onewriter_server;
 grant select on procrastinate.procrastinate_events, procrastinate.procrastinate_workers to onewriter_dba;
 grant select (id, queue_name, task_name, priority, lock, queueing_lock, status, scheduled_at, attempts, abort_requested,
               worker_id, created_at, started_at, due_at, expires_at, cause_id, claim_no, max_attempts, timeout, gate, crashes,

@@ -37,6 +37,7 @@ COMMANDS = {
     "queues": "app.cli.queues:queues",
     "jobs": "app.cli.jobs:jobs",
     "audit": "app.cli.audit:audit",
+    "alerts": "app.cli.alerts:alerts",
 }
 
 

@@ -14,12 +14,13 @@ from app.errors import (
     StateConflict,
     UnknownTask,
 )
-from app.http import bodies, enqueueing, health, operating, pages, reading, results, streaming
+from app.http import bodies, enqueueing, health, metrics, operating, pages, reading, results, streaming
 from app.http.registry import Answer, Route
 from app.queries.jobs import Job
 from app.queries.tasks import Task
 
 READ, WRITE, OPERATE, ADMIN = "jobs:read", "jobs:write", "jobs:operate", "admin"
+METRICS = "metrics:read"
 ENQUEUE_ERRORS = (NotAllowed, UnknownTask, InvalidArguments, QueueingLockTaken, IdempotencyKeyReused)
 MISSING = (JobNotFound, JobGone)
 LOCATED = ("Location",)
@@ -117,6 +118,14 @@ TASKS = (
     ),
 )  # fmt: skip
 
+OBSERVE = (
+    Route(
+        method="GET", path="/metrics", handler=metrics.metrics, summary="Metrics for Prometheus",
+        scope=METRICS,
+        answers=[Answer(status=200, says="text, or OpenMetrics where that is asked for", media="text/plain")],
+    ),
+)  # fmt: skip
+
 OPEN = (
     Route(
         method="GET", path="/livez", handler=health.livez, summary="The process answers",
@@ -149,4 +158,4 @@ OPEN = (
     ),
 )  # fmt: skip
 
-ROUTES: tuple[Route, ...] = (*JOBS, *VERBS, *TASKS, *OPEN)
+ROUTES: tuple[Route, ...] = (*JOBS, *VERBS, *TASKS, *OBSERVE, *OPEN)

@@ -1,1 +1,1 @@
-"""The process that keeps time: one leader rescues lost work, expires late jobs, prunes what is old."""
+"""The process that keeps time: one leader rescues, expires, prunes, ends what workers leave open."""

@@ -7,8 +7,9 @@ import logging
 import signal
 
 from app.database.listener import Listener
-from app.scheduler import expiry, rescue, retention
+from app.scheduler import expiry, janitor, rescue, retention
 from app.scheduler.election import Leadership
+from app.scheduler.janitor import Janitor
 from app.scheduler.loop import Loop
 from app.scheduler.retention import Ages, Retention
 from app.settings import Settings
@@ -18,12 +19,22 @@ log = logging.getLogger(__name__)
 CHANNEL = "ow_sched"
 
 
-def make_loops(ages: Ages) -> list[Loop]:
-    return [
+def make_loops(ages: Ages, ending: Janitor | None) -> list[Loop]:
+    loops = [
         Loop("rescue", rescue.run_once, rescue.LONGEST),
         Loop("expiry", expiry.run_once, expiry.LONGEST),
         Loop("retention", Retention(ages).run_once, retention.LONGEST, signalled=False),
     ]
+    if ending is not None:
+        loops.append(Loop("janitor", ending.run_once, janitor.LONGEST))
+    return loops
+
+
+def make_janitor(settings: Settings) -> Janitor | None:
+    if settings.janitor_database_url:
+        return Janitor(settings.janitor_database_url)
+    log.warning("ONEWRITER_JANITOR_DATABASE_URL is not set: nobody ends what workers' logins leave open")
+    return None
 
 
 async def run(settings: Settings) -> None:
@@ -36,7 +47,8 @@ async def run(settings: Settings) -> None:
 
 async def run_until(stop: asyncio.Event, settings: Settings) -> None:
     dsn = settings.database_url
-    leadership, loops = Leadership(dsn), make_loops(Ages.of(settings))
+    leadership, ending = Leadership(dsn), make_janitor(settings)
+    loops = make_loops(Ages.of(settings), ending)
 
     def wake() -> None:
         for loop in loops:
@@ -54,6 +66,8 @@ async def run_until(stop: asyncio.Event, settings: Settings) -> None:
             task.cancel()
         ended = await asyncio.gather(*tasks, return_exceptions=True)
     await leadership.close()
+    if ending is not None:
+        await ending.close()
     for error in ended:
         if isinstance(error, Exception):
             raise error

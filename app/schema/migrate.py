@@ -11,7 +11,7 @@ from psycopg import sql
 from sqlalchemy import create_engine
 from sqlalchemy.pool import StaticPool
 
-from app.schema import contract, roles
+from app.schema import contract, logins, roles
 from app.schema.paths import MIGRATIONS
 
 # One number for every onewriter: two migrates of one database come one after the other.
@@ -35,6 +35,7 @@ def migrate(admin_dsn: str, *, role_prefix: str = "onewriter", revision: str = "
         run_revisions(conn, revision)
         if revision == "head":
             contract.apply(conn, role_prefix=role_prefix)
+            logins.record_settings(conn, role_prefix)
 
 
 def become_owner(conn: psycopg.Connection[Any], role_prefix: str) -> None:

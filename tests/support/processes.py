@@ -88,8 +88,8 @@ class Processes:
         given = {"ONEWRITER_WORKER_DATABASE_URL": dsn, "ONEWRITER_TASKS": TASKS, **SHORT, **settings}
         return self.start("worker", [*WORKER, *options], given)
 
-    def scheduler(self, dsn: str) -> Process:
-        return self.start("scheduler", [*ONEWRITER, "scheduler"], {"ONEWRITER_DATABASE_URL": dsn})
+    def scheduler(self, dsn: str, **settings: str) -> Process:
+        return self.start("scheduler", [*ONEWRITER, "scheduler"], {"ONEWRITER_DATABASE_URL": dsn, **settings})
 
     def api(self, dsn: str) -> Process:
         return self.start("api", [*ONEWRITER, "serve", "--port", "0"], {"ONEWRITER_DATABASE_URL": dsn})
