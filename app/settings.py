@@ -100,7 +100,9 @@ class Settings(BaseSettings):
     database_url: str = Field(default="", description="login of the API and the scheduler")
     worker_database_url: str | None = Field(default=None, description="login of a worker; no other stands in")
     admin_database_url: str | None = Field(default=None, description="migrate, harden, roles and logins")
-    janitor_database_url: str | None = Field(default=None, description="may terminate workers' backends")
+    janitor_database_url: str | None = Field(
+        default=None, description="scheduler: login that ends overlong backends of workers"
+    )
     role_prefix: str = Field(
         default="onewriter", pattern=r"^[a-z_][a-z0-9_]{0,40}$", description="of role names"
     )

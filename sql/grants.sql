@@ -3,7 +3,7 @@
 
 grant usage on schema procrastinate to onewriter_server, onewriter_worker, onewriter_producer, onewriter_dba, onewriter_janitor;
 grant usage on schema worker_api    to onewriter_worker;
-grant usage on schema server_api    to onewriter_server, onewriter_producer;
+grant usage on schema server_api    to onewriter_server, onewriter_producer, onewriter_janitor;
 grant usage on schema operator_api  to onewriter_dba;
 grant usage on schema inspect       to onewriter_dba, onewriter_server;
 
@@ -61,6 +61,7 @@ grant select  on inspect.secret_uses to onewriter_dba, onewriter_server;
 -- Whether this is a copy that nobody armed: asked by the API; shown to people.
 grant execute on function server_api.require_armed to onewriter_server;
 grant execute on function inspect.environment      to onewriter_dba, onewriter_server;
+grant execute on function server_api.metrics            to onewriter_server;
 grant select  on server_api.job        to onewriter_server;
 grant select  on server_api.attempt    to onewriter_server;
 grant select  on server_api.event      to onewriter_server;
@@ -75,6 +76,9 @@ grant select  on server_api.migration  to onewriter_server;
 -- onewriter_producer: enqueue from SQL, and Procrastinate's own .defer().
 grant execute on function server_api.enqueue                         to onewriter_producer;
 grant execute on function procrastinate.procrastinate_defer_jobs_v1 to onewriter_producer;
+
+-- onewriter_janitor: end the backends of workers that passed a limit, nothing else.
+grant execute on function server_api.end_overlong to onewriter_janitor;
 
 -- onewriter_dba: look at everything but arguments and results, and the operator's verbs.
 grant execute on function operator_api.cancel  to onewriter_dba;
@@ -102,6 +106,9 @@ grant select on inspect.tables       to onewriter_dba, onewriter_server;
 grant select on inspect.snapshots    to onewriter_dba, onewriter_server;
 grant execute on function inspect.verify_audit   to onewriter_dba, onewriter_server;
 grant execute on function inspect.open_snapshots to onewriter_dba, onewriter_server;
+grant select on inspect.alerts         to onewriter_dba, onewriter_server;
+grant select on inspect.ended_backends to onewriter_dba, onewriter_server;
+grant execute on function inspect.active_alerts to onewriter_dba, onewriter_server;
 grant select on procrastinate.procrastinate_events, procrastinate.procrastinate_workers to onewriter_dba;
 grant select (id, queue_name, task_name, priority, lock, queueing_lock, status, scheduled_at, attempts, abort_requested,
               worker_id, created_at, started_at, due_at, expires_at, cause_id, claim_no, max_attempts, timeout, gate, crashes,

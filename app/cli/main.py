@@ -39,6 +39,7 @@ COMMANDS = {
     "jobs": "app.cli.jobs:jobs",
     "workers": "app.cli.workers:workers",
     "audit": "app.cli.audit:audit",
+    "alerts": "app.cli.alerts:alerts",
     "secrets": "app.cli.secrets:secrets",
     "environment": "app.cli.environment:environment",
     "arm": "app.cli.environment:arm",

@@ -18,12 +18,14 @@ from app.database.notifier import Notifier, notifications, queue_channels
 from app.database.repeat import repeated
 from app.database.sqlstates import is_content, translate
 from app.errors import DatabaseUnavailable, Overloaded, QueueingLockTaken
+from app.histogram import Histogram
 from app.settings import DEFAULT_ENVIRONMENT
 
 log = logging.getLogger(__name__)
 
 FLUSH_ITEMS = 1_000
 FLUSH_BYTES = 4 * 1024 * 1024
+FLUSH_SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, FLUSH_ITEMS)
 RETRY_AFTER = 1
 
 Outcome = int | Replay
@@ -56,7 +58,7 @@ def _read_answer(text: bytes, expected: int) -> _Answer:
 
 
 class Enqueuer:
-    """Call `submit` for one job; `start` and `close` frame its life."""
+    """Call `submit` for one job; `start` and `close` frame its life. `flushes` counts the jobs of each."""
 
     def __init__(
         self,
@@ -68,12 +70,18 @@ class Enqueuer:
         environment: str = DEFAULT_ENVIRONMENT,
     ) -> None:
         self._notifier = notifier
-        self._backlog = backlog
+        self._most = backlog
         self._pending: deque[_Waiting] = deque()
         self._wanted = asyncio.Event()
         self._lanes = [Lane(dsn, environment) for _ in range(lanes)]
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = False
+        self.flushes = Histogram(FLUSH_SIZES)
+
+    @property
+    def backlog(self) -> int:
+        """Jobs that wait for a flush."""
+        return len(self._pending)
 
     def start(self) -> None:
         self._tasks = [asyncio.create_task(self._serve(lane), name="enqueue lane") for lane in self._lanes]
@@ -91,7 +99,7 @@ class Enqueuer:
 
         Raises QueueingLockTaken, Invalid, DatabaseUnavailable, Overloaded.
         """
-        if self._closing or len(self._pending) >= self._backlog:
+        if self._closing or self.backlog >= self._most:
             raise Overloaded("the enqueue backlog is full", retry_after=RETRY_AFTER)
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._pending.append(_Waiting(_encode(job), job.queue, future))
@@ -103,6 +111,7 @@ class Enqueuer:
             await self._wanted.wait()
             batch = self._take()
             if batch:
+                self.flushes.add(len(batch))
                 await self._flush(lane, batch)
 
     def _take(self) -> list[_Waiting]:

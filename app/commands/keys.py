@@ -11,7 +11,15 @@ from app.errors import FieldError, Invalid
 
 PREFIX = "ow_"
 SHOWN = len(PREFIX) + 6
-SCOPES = ("jobs:read", "jobs:write", "jobs:operate", "schedules:write", "workers:write", "admin")
+SCOPES = (
+    "jobs:read",
+    "jobs:write",
+    "jobs:operate",
+    "schedules:write",
+    "workers:write",
+    "metrics:read",
+    "admin",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,13 +16,15 @@ from app.database.pool import Pool, open_pool
 from app.http.cached import Cached
 from app.http.catalogue import Catalogue, make_catalogue
 from app.http.keyring import Keyring, make_keyring
+from app.http.measurements import Measurements
 from app.http.openapi import make_openapi
 from app.http.pages import onewriter_version
 from app.http.rates import Buckets
 from app.http.registry import add_routes
 from app.http.requests import BATCH_BYTES
 from app.http.routes import ROUTES
-from app.http.services import OPENAPI, SERVICES, Services, lend
+from app.http.services import OPENAPI, SERVICES, TRAFFIC, Services, lend
+from app.http.traffic import Traffic
 from app.http.watch import JobWatch
 from app.queries.environment import Armed, read_armed
 from app.queries.jobs import State, get_states
@@ -45,6 +47,7 @@ PATIENCE = 2.0
 
 def make_app(settings: Settings) -> web.Application:
     app = web.Application(client_max_size=BATCH_BYTES)
+    app[TRAFFIC] = Traffic()
     app[OPENAPI] = make_openapi(ROUTES, version=onewriter_version())
     app.cleanup_ctx.append(_services(settings))
     app.on_shutdown.append(_stop)
@@ -126,6 +129,7 @@ async def _compose(settings: Settings, stack: AsyncExitStack) -> Services:
         catalogue=catalogue,
         armed=armed,
         watch=watch,
+        measurements=Measurements(pool),
         migration_head=expected_head(),
     )
 

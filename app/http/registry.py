@@ -5,6 +5,7 @@ import re
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Any
 
 import msgspec
@@ -14,7 +15,8 @@ from app.errors import MethodNotAllowed, OnewriterError, Quarantined, RouteNotFo
 from app.http.keyring import Key, authenticate
 from app.http.problems import from_exception, problem_response
 from app.http.requests import refuse_query
-from app.http.services import SERVICES, Services
+from app.http.services import SERVICES, TRAFFIC, Services
+from app.http.traffic import RouteTraffic
 
 REQUEST_ID = "X-Request-Id"
 # Seconds; a person has to arm it.
@@ -80,17 +82,21 @@ class Route:
 
 
 def add_routes(app: web.Application, routes: Sequence[Route]) -> None:
+    traffic = app[TRAFFIC]
     for route in routes:
-        app.router.add_route(route.method, route.path, _serve(route))
+        serve = _serve(route, traffic.of(route.method, route.path))
+        app.router.add_route(route.method, route.path, serve)
         if route.method == hdrs.METH_GET and all(a.media != "text/event-stream" for a in route.answers):
-            app.router.add_route(hdrs.METH_HEAD, route.path, _serve(route))
-    app.router.add_route("*", "/{rest:.*}", _serve(_nothing_here(routes)))
+            app.router.add_route(hdrs.METH_HEAD, route.path, serve)
+    nothing = _nothing_here(routes)
+    app.router.add_route("*", "/{rest:.*}", _serve(nothing, traffic.of(nothing.method, nothing.path)))
 
 
-def _serve(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+def _serve(route: Route, traffic: RouteTraffic) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     handler, scope, query, changes = route.handler, route.scope, route.query, route.changes
 
     async def serve(request: web.Request) -> web.StreamResponse:
+        began = perf_counter()
         request_id = _request_id(request)
         key: Key | None = None
         try:
@@ -108,6 +114,7 @@ def _serve(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse
             response = problem_response(_for_key(from_exception(exc, request_id), key))
         if not response.prepared:
             response.headers[REQUEST_ID] = request_id
+        traffic.answered(response.status, perf_counter() - began)
         return response
 
     return serve

@@ -23,7 +23,7 @@ from app.errors import (
     WorkerNotFound,
 )
 from app.http import (
-    bodies, enqueueing, health, operating, pages, reading, results, secrets, streaming, workers,
+    bodies, enqueueing, health, metrics, operating, pages, reading, results, secrets, streaming, workers,
 )  # fmt: skip
 from app.http.registry import Answer, Route
 from app.queries.jobs import Job
@@ -31,6 +31,7 @@ from app.queries.tasks import Task
 from app.queries.workers import Worker
 
 READ, WRITE, OPERATE, ADMIN = "jobs:read", "jobs:write", "jobs:operate", "admin"
+METRICS = "metrics:read"
 WORKERS_WRITE = "workers:write"
 ENQUEUE_ERRORS = (
     NotAllowed, UnknownTask, InvalidArguments, QueueRefusesTask, QueueingLockTaken, IdempotencyKeyReused,
@@ -204,6 +205,14 @@ SECRETS = (
     ),
 )  # fmt: skip
 
+OBSERVE = (
+    Route(
+        method="GET", path="/metrics", handler=metrics.metrics, summary="Metrics for Prometheus",
+        scope=METRICS,
+        answers=[Answer(status=200, says="text, or OpenMetrics where that is asked for", media="text/plain")],
+    ),
+)  # fmt: skip
+
 OPEN = (
     Route(
         method="GET", path="/livez", handler=health.livez, summary="The process answers",
@@ -236,4 +245,4 @@ OPEN = (
     ),
 )  # fmt: skip
 
-ROUTES: tuple[Route, ...] = (*JOBS, *VERBS, *TASKS, *WORKERS, *SECRETS, *OPEN)
+ROUTES: tuple[Route, ...] = (*JOBS, *VERBS, *TASKS, *WORKERS, *SECRETS, *OBSERVE, *OPEN)

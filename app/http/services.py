@@ -16,6 +16,8 @@ from app.database.pool import Connection, Pool
 from app.http.cached import Cached
 from app.http.catalogue import Catalogue
 from app.http.keyring import Keyring
+from app.http.measurements import Measurements
+from app.http.traffic import Traffic
 from app.http.watch import JobWatch
 from app.queries.environment import Armed
 
@@ -32,6 +34,7 @@ class Services:
     catalogue: Cached[Catalogue]
     armed: Cached[Armed]
     watch: JobWatch
+    measurements: Measurements
     migration_head: str | None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -42,6 +45,7 @@ class Services:
 
 
 SERVICES = web.AppKey("services", Services)
+TRAFFIC = web.AppKey("traffic", Traffic)
 OPENAPI = web.AppKey("openapi", bytes)
 
 

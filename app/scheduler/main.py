@@ -7,8 +7,9 @@ import logging
 import signal
 
 from app.database.listener import Listener
-from app.scheduler import expiry, registry, rescue, retention
+from app.scheduler import expiry, janitor, registry, rescue, retention
 from app.scheduler.election import Leadership
+from app.scheduler.janitor import Janitor
 from app.scheduler.loop import Loop
 from app.scheduler.retention import Ages, Retention
 from app.settings import Settings
@@ -18,13 +19,23 @@ log = logging.getLogger(__name__)
 CHANNEL = "ow_sched"
 
 
-def make_loops(settings: Settings) -> list[Loop]:
-    return [
+def make_loops(settings: Settings, ending: Janitor | None) -> list[Loop]:
+    loops = [
         Loop("rescue", rescue.run_once, rescue.LONGEST),
         Loop("expiry", expiry.run_once, expiry.LONGEST),
         Loop("retention", Retention(Ages.of(settings)).run_once, retention.LONGEST, signalled=False),
         *registry.make_checks(settings),
     ]
+    if ending is not None:
+        loops.append(Loop("janitor", ending.run_once, janitor.LONGEST))
+    return loops
+
+
+def make_janitor(settings: Settings) -> Janitor | None:
+    if settings.janitor_database_url:
+        return Janitor(settings.janitor_database_url)
+    log.warning("ONEWRITER_JANITOR_DATABASE_URL is not set: nobody ends what workers' logins leave open")
+    return None
 
 
 async def run(settings: Settings) -> None:
@@ -37,7 +48,8 @@ async def run(settings: Settings) -> None:
 
 async def run_until(stop: asyncio.Event, settings: Settings) -> None:
     dsn = settings.database_url
-    leadership, loops = Leadership(dsn, environment=settings.environment), make_loops(settings)
+    leadership, ending = Leadership(dsn, environment=settings.environment), make_janitor(settings)
+    loops = make_loops(settings, ending)
 
     def wake() -> None:
         leadership.called.set()
@@ -56,6 +68,8 @@ async def run_until(stop: asyncio.Event, settings: Settings) -> None:
             task.cancel()
         ended = await asyncio.gather(*tasks, return_exceptions=True)
     await leadership.close()
+    if ending is not None:
+        await ending.close()
     for error in ended:
         if isinstance(error, Exception):
             raise error

@@ -196,6 +196,27 @@ def orphaned_jobs(conn: Connection[Any], _prefix: str) -> Iterator[Finding]:
         yield Finding(f"{count} running jobs have no live worker", "onewriter scheduler   # is it running?")
 
 
+def no_janitor(conn: Connection[Any], prefix: str) -> Iterator[Finding]:
+    found = conn.execute(
+        """select from pg_roles r
+           where r.rolcanlogin and not r.rolsuper and pg_has_role(r.oid, %s, 'usage') limit 1""",
+        [role_name("janitor", prefix)],
+    ).fetchone()
+    if found is None:
+        yield Finding(
+            "there is no janitor's login: a worker's login can keep a transaction open for ever",
+            "onewriter logins create janitor1 --as janitor   # for ONEWRITER_JANITOR_DATABASE_URL",
+        )
+
+
+def drifted_settings(conn: Connection[Any], _prefix: str) -> Iterator[Finding]:
+    if _column(conn, "select to_regproc('jobs.setting_drift')") == [None]:
+        return  # contract_drift says so
+    rows = conn.execute("select login, setting, expected, found, mend from jobs.setting_drift()")
+    for login, setting, expected, found, mend in rows.fetchall():
+        yield Finding(f"{login} has {setting} {found or 'not set'}, not {expected}", mend)
+
+
 def owner_lacks(conn: Connection[Any], prefix: str) -> Iterator[Finding]:
     owner = role_name(OWNER, prefix)
     for right, problem in PREDEFINED.items():
@@ -250,6 +271,8 @@ CHECKS: tuple[Callable[[Connection[Any], str], Iterator[Finding]], ...] = (
     owner_lacks,
     quarantined,
     orphaned_jobs,
+    no_janitor,
+    drifted_settings,
     hardened,
     other_databases,
 )

@@ -79,6 +79,20 @@ def require_new(conn: Connection[Any], name: str) -> None:
         raise NameTaken(f"a role named {name} exists already")
 
 
+def record_settings(conn: Connection[Any], role_prefix: str) -> None:
+    """What members of each bundle should have set, for jobs.setting_drift. `conn` acts as the owner."""
+    rows = [
+        (role_name(kind, role_prefix), setting, value)
+        for kind, path in SEARCH_PATHS.items()
+        for setting, value in {"search_path": path, **GUARDS.get(kind, {})}.items()
+    ]
+    with conn.transaction():
+        conn.execute("delete from jobs.login_setting")
+        conn.cursor().executemany(
+            "insert into jobs.login_setting (role, setting, value) values (%s, %s, %s)", rows
+        )
+
+
 def list_logins(
     conn: Connection[Any], *, role_prefix: str = "onewriter", revoked: bool = False
 ) -> list[Login]:

@@ -11,7 +11,7 @@ from psycopg import sql
 from sqlalchemy import create_engine
 from sqlalchemy.pool import StaticPool
 
-from app.schema import contract, roles
+from app.schema import contract, logins, roles
 from app.schema.environment import arm_if_new
 from app.schema.paths import MIGRATIONS
 from app.settings import DEFAULT_ENVIRONMENT
@@ -46,6 +46,7 @@ def migrate(
         if revision == "head":
             contract.apply(conn, role_prefix=role_prefix)
             arm_if_new(conn, environment)
+            logins.record_settings(conn, role_prefix)
 
 
 def become_owner(conn: psycopg.Connection[Any], role_prefix: str) -> None:

@@ -30,8 +30,8 @@ SCHEMAS = {
 OWNER = "api"
 # What the owner is given of PostgreSQL's own roles, and what is missing without it.
 PREDEFINED = {
-    "pg_signal_backend": "rescue can't end a worker's backend that stopped reading",
-    "pg_read_all_stats": "inspect.snapshots can't tell how old other logins' transactions are",
+    "pg_signal_backend": "neither rescue nor the janitor can end a worker's backend",
+    "pg_read_all_stats": "the janitor and inspect.snapshots can't tell how old transactions are",
 }
 
 _ROLE_NAME = re.compile(rf"\bonewriter_({'|'.join(BUNDLES)})\b")
@@ -124,7 +124,7 @@ def _let_act_as_owner(conn: Connection[Any], owner: str) -> None:
 
 
 def _let_see_and_end_backends(conn: Connection[Any], owner: str) -> None:
-    """For jobs.terminate, which ends workers' backends only, and for inspect.open_snapshots.
+    """For jobs.end_backend, which ends workers' backends only, and for what looks at those of others.
 
     Where this login may not grant them, doctor says so.
     """

@@ -9,13 +9,15 @@ create or replace function inspect.open_snapshots() returns table (
 as $$
     -- held_back counts transactions: what was deleted or updated since then by any of them cannot be vacuumed. Sessions of
     -- other databases hold nothing back here; a standby's feedback (a walsender, without a database) does. Without
-    -- pg_read_all_stats, which migrate grants to the owner, only our own logins' rows would say how old they are.
+    -- pg_read_all_stats, which migrate grants to the owner, only our own logins' rows would say how old they are. A vacuum's
+    -- own snapshot holds no other vacuum back.
     select 'session', a.pid, a.usename::text, a.application_name,
            case when a.backend_type = 'walsender' then 'standby feedback' else a.state end, a.xact_start,
            greatest(age(a.backend_xmin), age(a.backend_xid))::bigint, format('select pg_terminate_backend(%s);', a.pid)
       from pg_stat_activity as a
      where (a.backend_xmin is not null or a.backend_xid is not null) and a.pid <> pg_backend_pid()
        and (a.datname = current_database() or a.datname is null)
+       and not exists (select from pg_stat_progress_vacuum as v where v.pid = a.pid)
     union all
     select 'prepared transaction', null, p.owner::text, null, 'prepared', p.prepared, age(p.transaction)::bigint,
            format('rollback prepared %L;', p.gid)

@@ -11,7 +11,8 @@ create or replace function server_api.create_key(
 as $$
 declare
     _id bigint;
-    _known constant text[] := array['jobs:read', 'jobs:write', 'jobs:operate', 'schedules:write', 'workers:write', 'admin'];
+    _known constant text[] := array['jobs:read', 'jobs:write', 'jobs:operate', 'schedules:write', 'workers:write',
+                                         'metrics:read', 'admin'];
 begin
     if coalesce(_name, '') = '' or length(_name) > 128 then
         perform jobs.fail_with('OWV01', 'a key needs a name of at most 128 characters',

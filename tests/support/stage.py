@@ -42,8 +42,8 @@ class Stage:
         self._up(process, lambda: self.sessions(process))
         return process
 
-    def scheduler(self) -> Process:
-        process = self.processes.scheduler(self.db.dsn("server"))
+    def scheduler(self, **settings: str) -> Process:
+        process = self.processes.scheduler(self.db.dsn("server"), **settings)
         self._up(process, lambda: "leading" in process.output())
         return process
 

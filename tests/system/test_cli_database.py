@@ -262,9 +262,14 @@ def test_the_doctor_finds_each_wound_and_says_how_to_mend_it(cli: Cli, db: Datab
         "the worker login onewriter_test_worker could write",
         "onewriter_test_worker may write procrastinate.procrastinate_jobs",
         "1 running jobs have no live worker",
+        "onewriter_test_worker has statement_timeout 0, not 60s",
     ):
         assert said in text
-    revokes = [mend for mend in problems.values() if mend.startswith("revoke ")]
+    revokes = [
+        mend
+        for mend in problems.values()
+        if mend.startswith(("revoke ", "alter role onewriter_test_worker in "))
+    ]
     with db.connect("admin") as conn:
         conn.execute("update jobs.alembic_version set version_num = %s", [expected_head()])
         for mend in revokes:
@@ -272,6 +277,19 @@ def test_the_doctor_finds_each_wound_and_says_how_to_mend_it(cli: Cli, db: Datab
         conn.execute("delete from procrastinate.procrastinate_jobs")
     assert cli("migrate")[0] == 0
     assert findings(cli) == []
+
+
+def test_alerts_are_findings(cli: Cli, db: Database) -> None:
+    code, out, said = cli("alerts", "ls")
+    assert (code, said) == (1, "2 alerts\n")
+    assert "no scheduler leads" in out
+    assert {row["alert"] for row in json.loads(cli("alerts", "ls", "--json")[1])} == {
+        "no_scheduler",
+        "no_janitor",
+    }
+    with db.connect("server") as leader, db.connect("janitor"):
+        leader.execute("select server_api.elect('scheduler')")
+        assert cli("alerts", "ls") == (0, "", "all is well\n")
 
 
 def test_the_doctor_knows_an_empty_database(cli: Cli, db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -291,6 +309,8 @@ WOUNDS = (
     "reset role",
     """insert into procrastinate.procrastinate_jobs (queue_name, task_name, status, worker_id, gate)
        values ('q', 't', 'doing', 77, 0)""",
+    """do $$ begin execute format('alter role onewriter_test_worker in database %I set statement_timeout = 0',
+                                  current_database()); end $$""",
 )
 
 
