@@ -37,7 +37,6 @@ COMMANDS = {
     "tasks": "app.cli.tasks:tasks",
     "queues": "app.cli.queues:queues",
     "jobs": "app.cli.jobs:jobs",
-    "workers": "app.cli.workers:workers",
     "audit": "app.cli.audit:audit",
     "alerts": "app.cli.alerts:alerts",
     "secrets": "app.cli.secrets:secrets",

@@ -23,7 +23,17 @@ from app.errors import (
     WorkerNotFound,
 )
 from app.http import (
-    bodies, enqueueing, health, metrics, operating, pages, reading, results, secrets, streaming, workers,
+    bodies,
+    enqueueing,
+    health,
+    metrics,
+    operating,
+    pages,
+    reading,
+    results,
+    secrets,
+    streaming,
+    workers,
 )  # fmt: skip
 from app.http.registry import Answer, Route
 from app.queries.jobs import Job

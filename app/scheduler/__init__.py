@@ -1,1 +1,1 @@
-"""The process that keeps time: one leader rescues, expires, prunes, checks on workers, ends what they leave open."""
+"""The process that keeps time: one leader rescues, expires, prunes, checks on workers, ends what hangs."""

@@ -58,7 +58,8 @@ alter sequence procrastinate.procrastinate_jobs_id_seq owned by procrastinate.pr
 
 # A job's claim and end each add an entry beside its first one: with room for them no leaf of the primary key has to
 # look for dead ones (a tenth of the instructions of a drain; 20 bytes a job).
-# One CASE reads one branch of one constraint per row; a constraint each cost an update 5 % more.
+# One CASE reads one branch of one constraint per row; a constraint each cost an update 5 % more. A container inside
+# another takes 8 bytes at least: below 264 nothing can be 33 levels deep, and small results are not walked.
 CONSTRAIN_JOBS = """
 alter table procrastinate.procrastinate_jobs
     add constraint procrastinate_jobs_pkey primary key (id) with (fillfactor = 50),
@@ -80,8 +81,11 @@ alter table procrastinate.procrastinate_jobs
             else gate in (1, 3) and lock is not null and scheduled_at is null end
         when 'doing' then finished_at is null and worker_id is not null and gate in (0, 1)
         else finished_at is not null end),
-    add constraint onewriter_limits check (timeout > 0 and max_attempts > 0 and (
-        result is null or pg_column_size(result) <= 65536 or octet_length(result::text) <= 262144));
+    add constraint onewriter_limits check (timeout > 0 and max_attempts > 0
+        and (error is null or octet_length(error) <= 65536)
+        and (result is null or pg_column_size(result) < 264
+             or (pg_column_size(result) <= 65536 or octet_length(result::text) <= 262144)
+                and not jsonb_path_exists(result, '$.**{33}')));
 comment on table procrastinate.procrastinate_jobs is
     'Every job and the only truth about its state: Procrastinate''s table, extended; written by functions alone.';
 comment on column procrastinate.procrastinate_jobs.created_at is 'When the job was enqueued (database clock).';
@@ -141,7 +145,7 @@ create table jobs.cause (
     actor text,
     request_id text,
     ref text,
-    reason text,
+    reason text check (length(reason) <= 1000),
     first_job bigint not null,
     last_job bigint not null);
 comment on table jobs.cause is 'Why jobs exist: who or what asked for them. One row per call that made some, shared by them.';
@@ -158,7 +162,7 @@ create table jobs.queue (
     created_at timestamptz not null default clock_timestamp(),
     paused_at timestamptz,
     paused_by text,
-    pause_reason text);
+    pause_reason text check (length(pause_reason) <= 1000));
 comment on table jobs.queue is 'A row per queue, made by the first job in it; a paused queue hands out nothing.';
 
 create table jobs.session (
@@ -188,7 +192,7 @@ create table jobs.attempt (
     attempt integer not null,
     status jobs.attempt_status not null,
     reason jobs.failure_reason,
-    error text,
+    error text check (octet_length(error) <= 65536),
     primary key (job_id, claim_no));
 comment on table jobs.attempt is
     'One row per run after which the job ran again, inserted once; the last run stands in the job''s row (jobs.run).';
@@ -200,7 +204,7 @@ create table jobs.job_event (
     type text not null check (type in
         ('cancelled', 'expired', 'abort_requested', 'retried', 'run_now', 'rescheduled', 'queueing_lock_lost')),
     actor text,
-    reason text,
+    reason text check (length(reason) <= 1000),
     detail jsonb);
 create index job_event_job on jobs.job_event (job_id, id);
 comment on table jobs.job_event is 'What happened to a job and no attempt records.';
@@ -279,7 +283,7 @@ create table jobs.audit (
     login name not null,
     action text not null,
     target text not null,
-    reason text,
+    reason text check (length(reason) <= 1000),
     detail jsonb);
 comment on table jobs.audit is 'Append-only: who did what by hand (keys, run-now, operator verbs). Retention deletes what is old.';
 """

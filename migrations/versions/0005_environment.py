@@ -1,15 +1,12 @@
 """Where this database was armed, and as what.
 
 A copy carries the row along and finds itself in another place: there nothing runs until somebody arms it.
-
-Revision ID: 0005
-Revises: 0002
 """
 
 from alembic import op
 
 revision = "0005"
-down_revision = "0002"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 

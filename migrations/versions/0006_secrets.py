@@ -1,8 +1,4 @@
-"""Values that arguments name and only a granted worker gets, and who got them.
-
-Revision ID: 0006
-Revises: 0005
-"""
+"""Values that arguments name and only a granted worker gets, and who got them."""
 
 from alembic import op
 

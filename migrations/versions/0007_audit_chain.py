@@ -6,7 +6,7 @@ Lines that are there already are chained as they stand.
 from alembic import op
 
 revision = "0007"
-down_revision = "0002"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 

@@ -1,6 +1,5 @@
 """Closed by default: who may do what, and what a key does not even see."""
 
-import re
 from datetime import UTC, datetime, timedelta
 
 import psycopg

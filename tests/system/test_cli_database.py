@@ -246,7 +246,6 @@ def test_the_doctor_finds_each_wound_and_says_how_to_mend_it(cli: Cli, db: Datab
         clean
     )  # other databases of the cluster
     with db.connect("admin") as conn:
-        head = conn.execute("select version_num from jobs.alembic_version").fetchone()
         for wound in WOUNDS:
             conn.execute(wound.encode())
     problems = {f["problem"]: f["mend"] for f in findings(cli)}
