@@ -1,7 +1,7 @@
 -- jobs.end_backend: ends one backend of a worker, if it is still that one and still past its limit; counted, and audited.
 -- Caller: internal
 -- Writes: jobs.ended_backend.login, .rule, .times, .first_at, .last_at, .last_detail
--- Calls: jobs.record_audit, jobs.worker_backends
+-- Calls: jobs.try_audit, jobs.worker_backends
 -- Raises: 42501 where the owner was not granted pg_signal_backend
 create or replace function jobs.end_backend(_pid integer, _started timestamptz, _rule text) returns boolean
     language plpgsql
@@ -29,7 +29,7 @@ begin
        set times = e.times + 1, last_at = excluded.last_at, last_detail = excluded.last_detail;
     -- A stolen login can have itself ended for ever: the audit gets the first of a series.
     if coalesce(_before < _now - interval '1 hour', true) then
-        perform jobs.record_audit('janitor', 'backends.end', _b.login, 'past the limit of a ' || _rule, _b.detail);
+        perform jobs.try_audit('janitor', 'backends.end', _b.login, 'past the limit of a ' || _rule, _b.detail);
     end if;
     return true;
 end

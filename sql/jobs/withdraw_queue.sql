@@ -1,7 +1,7 @@
 -- jobs.withdraw_queue: takes a queue from a login until the next resolution, audited: a job that does not fit was in it.
 -- Caller: internal
 -- Writes: jobs.worker_login.granted, .refused
--- Calls: jobs.guard_queues, jobs.record_audit
+-- Calls: jobs.guard_queues, jobs.try_audit
 -- Raises: nothing
 create or replace function jobs.withdraw_queue(_login name, _queue text, _task text, _job_id bigint) returns void
     language plpgsql
@@ -15,8 +15,8 @@ begin
      where l.login = _login and _queue = any (l.granted);
     if found then  -- not by another session meanwhile
         perform jobs.guard_queues();
-        perform jobs.record_audit(null, 'workers.withdraw', format('queue %s of %s', _queue, _login), _why,
-                                  jsonb_build_object('login', _login, 'queue', _queue, 'task', _task, 'job_id', _job_id));
+        perform jobs.try_audit(null, 'workers.withdraw', format('queue %s of %s', _queue, _login), _why,
+                               jsonb_build_object('login', _login, 'queue', _queue, 'task', _task, 'job_id', _job_id));
     end if;
 end
 $$;

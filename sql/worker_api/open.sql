@@ -11,7 +11,7 @@ create or replace function worker_api.open(
 as $$
 declare
     _secret constant text := gen_random_uuid()::text;
-    _distinct constant text[] := array(select distinct q from unnest(_queues) as q);
+    _distinct constant text[] := (select array_agg(distinct q) from unnest(_queues) as q);
     _about jsonb;
     _restricted boolean;
     _worker jobs.worker;
@@ -26,13 +26,13 @@ begin
         _name, _about ->> 'region',
         case when jsonb_typeof(_about -> 'concurrency') = 'number' and (_about -> 'concurrency')::numeric between 1 and 100000
              then (_about -> 'concurrency')::integer end,
-        nullif(_distinct, '{}'), case jsonb_typeof(_about -> 'versions') when 'object' then _about -> 'versions' else '{}' end,
+        _distinct, case jsonb_typeof(_about -> 'versions') when 'object' then _about -> 'versions' else '{}' end,
         session_user, true);
     _now := clock_timestamp();  -- it may have waited for the worker's row
     insert into jobs.session
           (name, login, secret, queues, restricted, lease, info, backend_pid, opened_at, last_seen_at, expires_at, worker_id,
            draining)
-    values (_name, session_user, _secret, nullif(_distinct, '{}'), _restricted, make_interval(secs => _lease), _about,
+    values (_name, session_user, _secret, _distinct, _restricted, make_interval(secs => _lease), _about,
             pg_backend_pid(), _now, _now, _now + make_interval(secs => _lease), _worker.id, _worker.draining_since is not null)
     returning id into _id;
     perform pg_notify('ow_sched', '');  -- the sweep may have to wake earlier than it planned

@@ -227,13 +227,16 @@ class JobMachine(RuleBasedStateMachine):
         else:
             stranger = self.system.stranger(session.id, role)
         note(f"{verb} by a stranger ({role}) with session {session.id}")
-        item = done_item(Done(self._claim_of(session, *what), Outcome("succeeded", 1)))
+        claim = self._claim_of(session, *what)
+        item = done_item(Done(claim, Outcome("succeeded", 1)))
         calls: dict[str, Callable[[], Any]] = {
             "exchange": lambda: stranger.exchange(done=[item], want=3),
             "resume": stranger.resume,
             "close": stranger.close,
         }
         assert calls[verb]().get("gone") is True
+        if verb == "exchange":
+            self.model.report_after_loss(session, claim)
 
     # --- the scheduler, and time -------------------------------------------------------------------------
 

@@ -174,6 +174,12 @@ class Model:
         session.state = "live"
         return answer
 
+    def report_after_loss(self, session: Session, claim: Claim) -> None:
+        """What a lost worker still sends is refused; evidence, unless it had been recorded before."""
+        run = self.runs.get(claim)
+        if session.state == "lost" and (run is None or run.session != session.id or run.reason == "lost"):
+            self.late.append((*claim, session.id, session.login))
+
     def resume(self, session: Session, held: list[Claim]) -> None:
         self._return_all(session, held)
         session.state = "live"

@@ -38,10 +38,8 @@ FENCE_AND_PLACES = [
 
 FAULTS = [
     Fault("give back without claim_no", "jobs/give_back", " and j.claim_no = _item.claim_no"),
-    Fault("a replayed result is late", "jobs/settle", "and r.session_id = _session) = 0", ") >= 0"),
-    Fault(
-        "a late result leaves no trace", "jobs/settle", "from late as l limit 100", "from late as l limit 0"
-    ),
+    Fault("a replayed result is late", "jobs/keep_late", ") = 0", ") >= 0"),
+    Fault("a late result leaves no trace", "jobs/keep_late", "least(100,", "least(0,"),
     Fault(
         "un-parks another than the first",
         "jobs/unpark",

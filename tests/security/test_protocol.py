@@ -19,7 +19,7 @@ pytestmark = pytest.mark.pg15
 GONE = {"gone": True}
 LIMIT = "OWV01"
 # What an attacker may leave behind: his session, his jobs' ends, his refused results.
-OWN = ("jobs.session", "jobs.late_results")
+OWN = ("jobs.session", "jobs.worker", "jobs.late_results")
 
 
 class Attacker(Session):

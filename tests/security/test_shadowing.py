@@ -154,7 +154,7 @@ def test_a_dbas_shadows_and_leaky_functions_see_nothing(naked: Battlefield) -> N
     assert cast_shadows(dba) > 60
     assert dba.execute("select operator_api.cancel(%s, 'x')", [naked.waiting]).fetchone() == ("cancelled",)
     touched = changed(before, naked.fingerprint(catalogues=False))
-    assert touched == ["jobs.audit", "jobs.job_event", "procrastinate.procrastinate_jobs"]
+    assert touched == ["jobs.audit", "jobs.audit_head", "jobs.job_event", "procrastinate.procrastinate_jobs"]
 
 
 def test_the_leaky_function_of_a_worker_sees_its_own_jobs_alone(naked: Battlefield) -> None:

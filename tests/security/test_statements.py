@@ -25,7 +25,7 @@ def test_there_are_enough_of_them() -> None:
 SUCCESSES = {
     "jobs.session": "update jobs.session set lost_at = now()",
     "procrastinate.procrastinate_jobs": "update procrastinate.procrastinate_jobs set priority = 7",
-    "jobs.audit": "insert into jobs.audit (actor, login, action, target) values ('a', 'a', 'a', 'a')",
+    "jobs.audit": "select jobs.record_audit('a', 'a', 'a', 'a')",
     "pg_class": "grant select on jobs.session to onewriter_worker",
     "pg_proc": "alter function jobs.mask(jsonb) security definer",
     "pg_database": "grant temporary on database {db} to onewriter_worker",

@@ -80,6 +80,27 @@ def test_a_backend_that_keeps_its_session_locked_past_the_lease_is_terminated(db
     assert any(answer["session"] == worker.id and answer["returned"] == 1 for answer in taken)
 
 
+def test_rescue_waits_for_nobodys_audited_transaction(db: Database) -> None:
+    """A DBA's open transaction holds the audit's chain: the backend is ended and counted, without a line."""
+    server, dba, worker = db.connect("server"), db.connect("dba", autocommit=False), Session(db)
+    enqueue(server, job())
+    worker.claim()
+    expire_lease(db, worker)
+    worker.connection.execute("begin")
+    worker.connection.execute(
+        "select worker_api.exchange(%s, %s, null, null, null, null, null, null, null, 0, 0, true, null)",
+        [worker.id, worker.secret],
+    )
+    dba.execute("select operator_api.pause('default', 'a long look')")
+    server.execute("set statement_timeout = '5s'")
+    taken = [rescue(server) for _ in range(20)]
+    assert any(answer["session"] == worker.id and answer["returned"] == 1 for answer in taken)
+    dba.rollback()
+    counted = dba.execute("select rule, times from inspect.ended_backends").fetchall()
+    assert counted == [("lease", 1)]
+    assert dba.execute("select count(*) from inspect.audit where action = 'backends.end'").fetchone() == (0,)
+
+
 def test_prefetched_jobs_that_never_began_count_no_crash_but_are_not_prefetched_again(db: Database) -> None:
     server, worker = db.connect("server"), Session(db)
     ids = enqueue(server, *[job() for _ in range(3)])

@@ -1,5 +1,6 @@
 """Ways to keep a transaction open against a real scheduler, with every guard SET off; and who is spared."""
 
+import itertools
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -74,14 +75,24 @@ def read_nothing(db: Database) -> psycopg.Connection[Any]:
     return conn
 
 
-def hear_nothing(db: Database) -> tuple[psycopg.Connection[Any], bool]:
+def be_loud(db: Database) -> Callable[[], None]:
+    """Sends one NOTIFY more each time."""
+    conn, numbers = db.connect("worker2"), itertools.count()
+
+    def shout() -> None:
+        conn.execute(f"notify flood, '{next(numbers):01000}'".encode())
+
+    return shout
+
+
+def hear_nothing(db: Database, shout: Callable[[], None]) -> tuple[psycopg.Connection[Any], bool]:
     """Its backend is idle and stuck with more NOTIFYs than the sockets hold; as a rule it has committed."""
     conn = attacker(db, "stopped listening")
     conn.execute("listen flood")
     state = "select wait_event, xact_start is null from pg_stat_activity where pid = %s"
-    with db.connect("worker2") as loud, db.connect("admin") as admin:
-        for n in range(10_000):
-            loud.execute(f"notify flood, '{n:01000}'".encode())  # its buffer of 8 KB has room for some
+    with db.connect("admin") as admin:
+        for _ in range(10_000):
+            shout()  # its buffer of 8 KB has room for some
             began = None
             while (now := admin.execute(state, [conn.info.backend_pid]).fetchone()) != ("ClientRead", True):
                 if now is None:  # a slow machine: it was ended before
@@ -141,7 +152,8 @@ def test_every_way_to_stay_is_ended_at_its_limit_and_nobody_else(stage: Stage) -
     idle.execute("listen ow_any")
 
     with watching(db) as seen:
-        deaf_one, committed = hear_nothing(db)
+        shout = be_loud(db)
+        deaf_one, committed = hear_nothing(db, shout)
         held = hold_a_cursor(db)
         attackers = [deaf_one, claim_and_wait(db), repeatable_read(db), join_for_ever(db), read_nothing(db)]
         os.setpriority(os.PRIO_PROCESS, attackers[3].info.backend_pid, 19)  # it may go without, here
@@ -150,7 +162,12 @@ def test_every_way_to_stay_is_ended_at_its_limit_and_nobody_else(stage: Stage) -
         long = {"cross join", "stopped reading"}
         assert alive(db, short | long) == short | long
         attacks = short | long | {"stopped listening"}
-        stage.until(lambda: not alive(db, attacks), STATEMENT + LATE, say=lambda: alive(db, attacks))
+
+        def over() -> bool:
+            shout()  # the sockets' buffers grow: what stops now hears something later
+            return not alive(db, attacks)
+
+        stage.until(over, STATEMENT + LATE, say=lambda: alive(db, attacks))
         ages = seen()
 
     for limit, names in ((TRANSACTION, short), (STATEMENT, long)):

@@ -82,11 +82,18 @@ def aim(case: Case, data: st.DataObject, jobs: dict[str, list[int]]) -> None:
         case.path_parameters["job_id"] = data.draw(st.sampled_from(ids))
     if "name" in case.path_parameters and data.draw(st.booleans()):
         case.path_parameters["name"] = "echo"
-    if case.query and "wait" in case.query:
+    if case.query and is_wait(case.query.get("wait")):
         case.query["wait"] = LONGEST
     for one in tasks_of(case.body):
         if data.draw(st.booleans()):
             one["task"] = "echo"
+
+
+def is_wait(given: Any) -> bool:
+    """One that would be waited; what is out of bounds has to be refused as it is."""
+    with contextlib.suppress(TypeError, ValueError):
+        return 0 <= float(given) <= 60
+    return False
 
 
 def tasks_of(body: Any) -> list[dict[str, Any]]:

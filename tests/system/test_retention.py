@@ -160,7 +160,7 @@ async def test_a_lost_connection_in_the_middle_loses_nothing(db: Database) -> No
 
 async def test_a_signal_does_not_wake_it() -> None:
     """NOTIFY cannot be forbidden, and a walk over many jobs that stay is not free."""
-    signalled = {loop.name: loop.signalled for loop in make_loops(Settings(_env_file=None))}
+    signalled = {loop.name: loop.signalled for loop in make_loops(Settings(_env_file=None), None)}
     assert not signalled.pop("retention")
     assert all(signalled.values())
 

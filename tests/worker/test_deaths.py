@@ -89,7 +89,8 @@ def test_a_cut_connection_is_resumed(bench: Bench) -> None:
     bench.running(3)
     for _ in range(3):
         bench.sql(
-            "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'onewriter_test_worker'"
+            """select pg_terminate_backend(pid) from pg_stat_activity
+                where usename = 'onewriter_test_worker' and datname = current_database()"""
         )
     assert {bench.outcome(job) for job in jobs} == {("succeeded", "rested")}
     assert [len(bench.attempts(job)) for job in jobs] == [1, 1, 1]
