@@ -14,6 +14,10 @@ as $$
           join pg_roles as login on login.oid = m.member
          where login.rolcanlogin and not login.rolsuper
            and coalesce((to_jsonb(m) ->> 'inherit_option')::boolean or (to_jsonb(m) ->> 'set_option')::boolean, true)
+           -- Roles are the cluster's: one that was made for another database of it has its settings there.
+           and (exists (select from pg_db_role_setting as s join pg_database as d on d.oid = s.setdatabase
+                         where s.setrole = login.oid and d.datname = current_database())
+                or exists (select from jobs.worker as w where w.login = login.rolname))
     ), expected as (
         -- A login of two kinds has the settings of one of them.
         select m.oid, m.login, e.setting, array_agg(e.value order by e.value) as allowed

@@ -26,8 +26,6 @@ class Fault:
 # What the promise rests on: these are looked for in every run of the tests, the others in the long one.
 FENCE_AND_PLACES = [
     Fault("settle without claim_no", "jobs/finish", " and j.claim_no = i.claim_no"),
-    Fault("settle without session", "jobs/finish", " and j.worker_id = _session"),
-    Fault("an end frees nobody", "worker_api/exchange", "_queues := _queues || jobs.unpark(_locks)", "null"),
     Fault(
         "rescue passes over what has a lock",
         "server_api/rescue",
@@ -37,6 +35,8 @@ FENCE_AND_PLACES = [
 ]
 
 FAULTS = [
+    Fault("settle without session", "jobs/finish", " and j.worker_id = _session"),
+    Fault("an end frees nobody", "worker_api/exchange", "_queues := _queues || jobs.unpark(_locks)", "null"),
     Fault("give back without claim_no", "jobs/give_back", " and j.claim_no = _item.claim_no"),
     Fault("a replayed result is late", "jobs/keep_late", ") = 0", ") >= 0"),
     Fault("a late result leaves no trace", "jobs/keep_late", "least(100,", "least(0,"),

@@ -129,6 +129,18 @@ def test_ids_run_out(db: Database, alert: str, column: str, newest: str) -> None
     assert alert not in alerts(db.connect("dba"))
 
 
+def test_a_login_of_another_database_drifts_from_nothing(db: Database) -> None:
+    """Roles are the cluster's, and their settings are per database."""
+    admin, name = db.connect("admin"), f"elsewhere_{db.name}"
+    admin.execute(f"create role {name} login in role onewriter_worker".encode())
+    try:
+        assert "settings_drift" not in alerts(db.connect("dba"))
+        admin.execute(f"alter role {name} in database {db.name} set jit = 'on'".encode())
+        assert alerts(db.connect("dba"))["settings_drift"]["value"] > 0
+    finally:
+        admin.execute(f"drop role {name}".encode())
+
+
 def test_settings_that_drifted(db: Database) -> None:
     worker, dba = login_name("worker"), login_name("dba")
     where = f"in database {db.name}"
