@@ -77,9 +77,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test marked pg15 runs twice: on the embedded server and on the system's 15."""
-    if "postgres" in metafunc.fixturenames and metafunc.definition.get_closest_marker("pg15"):
-        metafunc.parametrize("postgres", ["embedded", "system15"], indirect=True)
+    """A test marked pg15 runs twice: on the embedded server and on the system's 15 (soak=True: if --soak)."""
+    mark = metafunc.definition.get_closest_marker("pg15")
+    if "postgres" in metafunc.fixturenames and mark:
+        marks = [pytest.mark.soak] if mark.kwargs.get("soak") else []
+        system15 = pytest.param("system15", marks=marks)
+        metafunc.parametrize("postgres", ["embedded", system15], indirect=True)
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import pytest
 
 from tests.api.conftest import Api
 
-pytestmark = pytest.mark.pg15
+pytestmark = pytest.mark.pg15(soak=True)
 
 
 @pytest.fixture

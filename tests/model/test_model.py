@@ -9,7 +9,7 @@ from tests.support.cluster import Database
 @pytest.mark.timeout(300)
 def test_a_slice_of_histories(db: Database) -> None:
     """The same ones in every run: a failure here comes with the change that made it."""
-    explore(db, histories=40, steps=40, derandomize=True)
+    explore(db, histories=30, steps=40, derandomize=True)
 
 
 @pytest.mark.soak

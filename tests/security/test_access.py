@@ -13,7 +13,7 @@ from app.schema.doctor import Finding, access_drift, memberships
 from app.schema.membership import POWERS, SIGHT
 from tests.security.battlefield import Battlefield
 
-pytestmark = pytest.mark.pg15
+pytestmark = pytest.mark.pg15(soak=True)
 RENEW = "renew it: python -m app.schema.access DSN > sql/access.txt, and look at the difference"
 MALLORY = "Mallory X"
 

@@ -12,7 +12,7 @@ from tests.security.attack import observed
 from tests.security.battlefield import Battlefield, changed
 from tests.support.protocol import Session
 
-pytestmark = pytest.mark.pg15
+pytestmark = pytest.mark.pg15(soak=True)
 DEEP = "('{\"a\":' || repeat('[', 3000) || repeat(']', 3000) || '}')::jsonb"
 LARGE = "jsonb_build_object('a', repeat('x', 100000))"
 

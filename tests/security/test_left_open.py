@@ -11,7 +11,7 @@ from tests.security.attack import observed
 from tests.security.battlefield import Battlefield, changed
 from tests.support.protocol import Session, done, enqueue, job, retry
 
-pytestmark = pytest.mark.pg15
+pytestmark = pytest.mark.pg15(soak=True)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pytest
 from tests.security.battlefield import Battlefield, changed
 from tests.support.protocol import Session, done, enqueue, job, release, retry
 
-pytestmark = pytest.mark.pg15
+pytestmark = pytest.mark.pg15(soak=True)
 GONE = {"gone": True}
 LIMIT = "OWV01"
 # What an attacker may leave behind: his session, his jobs' ends, his refused results.

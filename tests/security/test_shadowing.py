@@ -16,7 +16,7 @@ from tests.security.battlefield import Battlefield, changed
 from tests.support.cluster import Server, clone
 from tests.support.protocol import Session, done, enqueue, job, release, retry
 
-pytestmark = pytest.mark.pg15
+pytestmark = pytest.mark.pg15(soak=True)
 
 BODY = "language plpgsql as 'begin raise exception ''%s ran as %%'', current_user; end'"
 TABLES = (

@@ -14,7 +14,7 @@ from app.schema.logins import GUARDS, KINDS, MIGRATOR
 from tests.support.cluster import Database, Server, clone, login_name
 from tests.support.protocol import Session, enqueue, expire_lease, job, rescue
 
-pytestmark = pytest.mark.pg15
+pytestmark = pytest.mark.pg15(soak=True)
 
 COLUMNS = "alert, severity, since, value, threshold, detail, remedy"
 

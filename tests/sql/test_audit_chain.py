@@ -46,7 +46,7 @@ def behind(db: Database, *statements: str) -> None:
             admin.execute(statement.encode())
 
 
-@pytest.mark.pg15
+@pytest.mark.pg15(soak=True)
 def test_lines_follow_one_another(db: Database) -> None:
     start = verified(db)
     assert start.problem is None
@@ -146,7 +146,7 @@ def grow_old(db: Database, last: int, days: int) -> None:
     )
 
 
-@pytest.mark.pg15
+@pytest.mark.pg15(soak=True)
 def test_pruning_moves_where_the_chain_begins(db: Database) -> None:
     server = db.connect("server")
     record(server, 5)
@@ -239,7 +239,7 @@ def test_a_prefix_is_pruned_whatever_the_clock_did(db: Database) -> None:
     ]
 
 
-@pytest.mark.pg15
+@pytest.mark.pg15(soak=True)
 def test_eight_writers_make_one_chain(db: Database) -> None:
     def write(connection: psycopg.Connection[Any]) -> Callable[[], None]:
         def run() -> None:
@@ -261,7 +261,7 @@ def test_eight_writers_make_one_chain(db: Database) -> None:
     assert times == sorted(times)
 
 
-@pytest.mark.pg15
+@pytest.mark.pg15(soak=True)
 def test_an_old_snapshot_does_not_fork_the_chain(db: Database) -> None:
     server = db.connect("server")
     late = db.connect("server", autocommit=False)

@@ -15,7 +15,7 @@ from tests.support.cluster import LOGINS, Database
 from tests.support.copies import cloned, dump, load, restored
 from tests.support.protocol import Session, enqueue, job, rescue, status
 
-pytestmark = pytest.mark.pg15
+pytestmark = pytest.mark.pg15(soak=True)
 
 Copying = Callable[[Database], AbstractContextManager[Database]]
 COPIES = [pytest.param(cloned, id="template"), pytest.param(restored, id="pg_dump")]

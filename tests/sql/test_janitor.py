@@ -9,7 +9,7 @@ from psycopg import errors
 from tests.support.cluster import Database, login_name
 from tests.support.protocol import Session, enqueue, job
 
-pytestmark = pytest.mark.pg15
+pytestmark = pytest.mark.pg15(soak=True)
 
 END = """select jobs.end_backend(a.pid, a.backend_start + %s::interval, %s)
            from pg_stat_activity as a where a.pid = %s"""

@@ -12,7 +12,7 @@ from tests.sql.test_verbs import call, refused
 from tests.support.cluster import Database
 from tests.support.protocol import Session, done, enqueue, job, retry, status
 
-pytestmark = pytest.mark.pg15
+pytestmark = pytest.mark.pg15(soak=True)
 
 DAY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)

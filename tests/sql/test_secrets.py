@@ -13,7 +13,7 @@ from tests.support.cluster import LOGINS, Database, login_name
 from tests.support.copies import dump
 from tests.support.protocol import Session, done, enqueue, job
 
-pytestmark = pytest.mark.pg15
+pytestmark = pytest.mark.pg15(soak=True)
 
 VALUE = "s3cr3t-value"
 SET = "select server_api.set_secret(%s, %s, %s, %s, 'somebody')"

@@ -9,7 +9,7 @@ import pytest
 from tests.support.cluster import Database
 from tests.support.protocol import Session, done, enqueue, job, status
 
-pytestmark = pytest.mark.pg15
+pytestmark = pytest.mark.pg15(soak=True)
 
 
 def call(connection: psycopg.Connection[Any], query: str, *params: Any) -> Any:

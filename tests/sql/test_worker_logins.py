@@ -23,7 +23,7 @@ from app.schema.worker_logins import (
 from tests.support.cluster import PASSWORD, Database
 from tests.support.protocol import Session, done, enqueue, job, rescue, retry, status
 
-pytestmark = pytest.mark.pg15
+pytestmark = pytest.mark.pg15(soak=True)
 
 LIMITS = Limits(connections=4, temp_file_limit="64MB")
 Host = Callable[..., str]

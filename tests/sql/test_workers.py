@@ -12,7 +12,7 @@ import pytest
 from tests.support.cluster import LOGINS, Database, login_name
 from tests.support.protocol import Session, done, enqueue, expire_lease, job, rescue
 
-pytestmark = pytest.mark.pg15
+pytestmark = pytest.mark.pg15(soak=True)
 
 CALLS = {
     "register_worker": "('h', 'n', null, null, null, null, null, 'me')",

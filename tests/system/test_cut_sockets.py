@@ -60,7 +60,7 @@ def cut_under_load(stage: Stage, proxy: Proxy, moments: Iterable[Moment]) -> Non
     assert worker.stop() == 0, worker.output()
 
 
-@pytest.mark.pg15
+@pytest.mark.pg15(soak=True)
 def test_cut_again_and_again(stage: Stage, proxy: Proxy) -> None:
     cut_under_load(stage, proxy, MOMENTS * 7)
 

@@ -13,7 +13,7 @@ def succeeded(stage: Stage) -> int:
     return stage.statuses().get("succeeded", 0)
 
 
-@pytest.mark.pg15
+@pytest.mark.pg15(soak=True)
 def test_three_kills_under_load(stage: Stage) -> None:
     """kill -9 with jobs in hand, three times, each worker replaced; what was lost runs again elsewhere."""
     stage.scheduler()

@@ -60,7 +60,7 @@ def test_no_due_moment_is_lost_by_falling_asleep(stage: Stage) -> None:
     assert late[0]["seconds"] < IN_TIME
 
 
-@pytest.mark.pg15
+@pytest.mark.pg15(soak=True)
 def test_a_lock_is_held_by_one_of_two_workers(stage: Stage) -> None:
     """200 jobs behind 5 locks: never two at once of a lock, whatever process they run in."""
     locks = [f"lock {number % 5}" for number in range(200)]

@@ -22,7 +22,7 @@ def proxy(stage: Stage) -> Iterator[Proxy]:
         yield proxy
 
 
-@pytest.mark.pg15
+@pytest.mark.pg15(soak=True)
 def test_a_worker_stopped_inside_a_large_answer(stage: Stage, proxy: Proxy) -> None:
     """An answer fits into the sockets, so the claim is committed: its jobs come back with the lease."""
     stage.scheduler()
@@ -45,7 +45,7 @@ def test_a_worker_stopped_inside_a_large_answer(stage: Stage, proxy: Proxy) -> N
     assert frozen.stop() == other.stop() == 0
 
 
-@pytest.mark.pg15
+@pytest.mark.pg15(soak=True)
 def test_a_backend_that_waits_for_its_client_in_a_claim_is_ended(stage: Stage) -> None:
     """An answer larger than the sockets keeps jobs and session locked, and no cancel reaches it."""
     stage.scheduler()

@@ -50,7 +50,7 @@ def publish(stage: Stage, **queues: list[str]) -> None:
     )
 
 
-@pytest.mark.pg15
+@pytest.mark.pg15(soak=True)
 def test_a_login_is_made_listed_revoked_and_dropped(cli: Cli, host: str, db: Database) -> None:
     code, out, err = cli("workers", "login", "create", host, "--queues", "a, b", "--in-flight", "7", "--json")
     made = json.loads(out)
@@ -90,7 +90,7 @@ def test_what_a_new_login_may_not_claim_is_said(cli: Cli, host: str, stage: Stag
     assert "not from mixed: its task mail.send does not fit" in err
 
 
-@pytest.mark.pg15
+@pytest.mark.pg15(soak=True)
 def test_a_restricted_worker_runs_its_queue_and_no_other(
     cli: Cli, host: str, stage: Stage, db: Database
 ) -> None:
@@ -107,7 +107,7 @@ def test_a_restricted_worker_runs_its_queue_and_no_other(
     assert "may not claim from sums" in refused.output()
 
 
-@pytest.mark.pg15
+@pytest.mark.pg15(soak=True)
 def test_revoking_while_a_job_runs_lets_it_run_elsewhere_at_once(
     cli: Cli, host: str, stage: Stage, tmp_path: Path
 ) -> None:
