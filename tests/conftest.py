@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import hypothesis
+import psycopg
 import pytest
 
 # Before anything of ours is imported: no setting of the shell may reach a test.
@@ -109,6 +110,27 @@ def db(postgres: Server) -> Iterator[Database]:
     """A migrated, hardened database with logins, of this test alone."""
     with clone(postgres, f"test_{os.getpid()}_{next(_numbers)}") as database:
         yield database
+
+
+@pytest.fixture
+def odd_roles(postgres: Server) -> Iterator[None]:
+    """For tests that make roles which doctor would name: roles belong to the whole cluster."""
+    with _lock_of_roles(postgres, "pg_advisory_lock_shared"):
+        yield
+
+
+@pytest.fixture
+def sound_roles(postgres: Server) -> Iterator[None]:
+    """For tests that expect no such role: waits until other tests' are gone, and keeps new ones away."""
+    with _lock_of_roles(postgres, "pg_advisory_lock"):
+        yield
+
+
+@contextlib.contextmanager
+def _lock_of_roles(server: Server, take: str) -> Iterator[None]:
+    with psycopg.connect(server.dsn("postgres"), autocommit=True) as conn:
+        conn.execute(f"select {take}(1)".encode())
+        yield
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ class Direct:
         self._results: list[PGresult] = []
         self._syncs = 0
         self.broken = False
-        self._loop.add_reader(self._fd, self._readable)
+        self._watch()
 
     @classmethod
     async def connect(cls, dsn: str, *, application_name: str) -> Self:
@@ -75,6 +75,9 @@ class Direct:
             send()
             self._flush()
             results = await self._answer
+            if syncs:
+                self._pgconn.exit_pipeline_mode()
+                del results[1:]
         except (
             BaseException
         ) as exc:  # cancelled too: an answer that nobody reads would be taken for the next one
@@ -82,9 +85,6 @@ class Direct:
             raise
         finally:
             self._answer = None
-        if syncs:
-            self._pgconn.exit_pipeline_mode()
-            del results[1:]
         for result in results:
             if result.status not in GOOD:
                 raise errors.error_from_result(result)
@@ -102,6 +102,19 @@ class Direct:
             self._give_up(exc)
 
     def _readable(self) -> None:
+        self._read()
+        if not self.broken:
+            self._watch()
+
+    def _watch(self) -> None:
+        """Anew after each read: uvloop tells of a reset once, even if an answer is to be read before it.
+
+        (libuv ends a poll handle at the first POLLERR; later reads would find the reset, but nobody calls.)
+        """
+        self._loop.remove_reader(self._fd)
+        self._loop.add_reader(self._fd, self._readable)
+
+    def _read(self) -> None:
         try:
             self._pgconn.consume_input()
             if self._answer is None:  # to an idle connection a server says little but goodbye

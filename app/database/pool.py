@@ -10,12 +10,14 @@ Connection = AsyncConnection[Any]
 RECONNECT_TIMEOUT = 1.0
 Pool = AsyncConnectionPool[Connection]
 
-# A peer that vanished without a word is noticed within about half a minute.
+# A peer that vanished without a word is noticed within about half a minute: an idle one by keepalives, one
+# that owes an acknowledgement by the last line (the kernel would send again for a quarter of an hour).
 DEFAULTS = {
     "connect_timeout": "5",
     "keepalives_idle": "10",
     "keepalives_interval": "5",
     "keepalives_count": "3",
+    "tcp_user_timeout": "25000",
 }
 
 

@@ -19,7 +19,7 @@ MALLORY = "Mallory X"
 
 
 @pytest.fixture
-def admin(field: Battlefield) -> Iterator[psycopg.Connection[Any]]:
+def admin(field: Battlefield, sound_roles: None) -> Iterator[psycopg.Connection[Any]]:
     """A superuser in a transaction that is rolled back: other tests see nothing of the wounds."""
     with field.db.connect("admin", autocommit=False) as conn:
         conn.execute(f'create role "{MALLORY}" login in role onewriter_worker'.encode())

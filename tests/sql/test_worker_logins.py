@@ -414,7 +414,7 @@ def test_the_role_has_its_limits_and_no_other_right(db: Database, host: Host) ->
     [other.close() for other in others]
 
 
-def test_an_admin_need_not_be_a_superuser(db: Database) -> None:
+def test_an_admin_need_not_be_a_superuser(db: Database, odd_roles: None) -> None:
     """Only temp_file_limit is a superuser's to set: it is left out, and that is told."""
     admin, ops, name = db.connect("admin"), f"ops_{os.getpid()}", f"ops_host_{os.getpid()}"
     admin.execute(f"create role {ops} login createrole".encode())

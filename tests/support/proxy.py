@@ -2,14 +2,18 @@
 
 import select
 import socket
+import struct
 import threading
 from typing import Any, Literal, Self
+from urllib.parse import urlsplit
 
 # A Bind of the worker's prepared exchange: the portal has no name, the statement this one.
 EXCHANGE = b"\0ow_exchange\0"
 READY, COMPLETE, SELECTED = b"Z", b"C", b"SELECT 1\0"
 # What the socket before the server holds for a reader that has stopped: little of a large answer.
 BUFFER = 4096
+# A socket closed with it sends a reset.
+NO_LINGER = struct.pack("ii", 1, 0)
 Moment = Literal["before", "during", "after"]
 
 
@@ -20,6 +24,7 @@ class Proxy:
     (the client is gone, the server goes on), "after" the commit and before the client sees the answer.
     `stop_at(marker)` stops one connection where the marker goes by, after it on the way to the client, before
     it on the way to the server; `stopped` is set then, and `go_on()` ends it. `exchanges` counts exchanges.
+    `reset_at(marker)` ends what one client hears behind the marker, with a reset, and counts it in `cuts`.
     """
 
     def __init__(self, upstream: int, host: str = "127.0.0.1") -> None:
@@ -32,6 +37,7 @@ class Proxy:
         self.stopped = threading.Event()
         self._armed: Moment | None = None
         self._marker: bytes | None = None
+        self._reset_at: bytes | None = None
         self._going_on = threading.Event()
         self._lock = threading.Lock()
         self._closing = threading.Event()
@@ -48,6 +54,12 @@ class Proxy:
             thread.join()
         self._listening.close()
 
+    def dsn(self, upstream: str) -> str:
+        """The same through the proxy; unencrypted, so that it can tell messages apart."""
+        parts = urlsplit(upstream)
+        host = parts.netloc.rpartition(":")[0] + f":{self.port}"
+        return parts._replace(netloc=host, query="sslmode=disable&gssencmode=disable").geturl()
+
     def cut(self, moment: Moment) -> None:
         self._armed = moment
 
@@ -55,6 +67,18 @@ class Proxy:
         self._marker = marker
         self.stopped.clear()
         self._going_on.clear()
+
+    def reset_at(self, marker: bytes) -> None:
+        self._reset_at = marker
+
+    def before_reset(self, data: bytes) -> bytes | None:
+        """Called with what a server says: what the client still gets of it, if this is where it ends."""
+        with self._lock:
+            marker = self._reset_at
+            if marker is None or marker not in data:
+                return None
+            self._reset_at = None
+        return data[: data.index(marker) + len(marker)]
 
     def go_on(self) -> None:
         self._going_on.set()
@@ -135,6 +159,11 @@ class _Pipe:
                 if not data:
                     return False
                 if end is self._server:
+                    last = self._proxy.before_reset(data)
+                    if last is not None:
+                        self._client.sendall(last)
+                        self._client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
+                        return True
                     self._client.sendall(data)
                     self._proxy.wait_where_marked(data)
                     continue

@@ -1,13 +1,16 @@
 """Real worker, API and scheduler processes on a database of the test's own."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from app.cli.main import run
 from tests.support.cluster import Database
 from tests.support.processes import Processes
 from tests.support.stage import Stage
+
+Cli = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -19,3 +22,18 @@ def processes(tmp_path: Path) -> Iterator[Processes]:
 @pytest.fixture
 def stage(db: Database, processes: Processes) -> Stage:
     return Stage(db, processes)
+
+
+@pytest.fixture
+def cli(db: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
+    """Runs a command line: (exit code, stdout, stderr)."""
+    monkeypatch.setenv("ONEWRITER_DATABASE_URL", db.dsn("server"))
+    monkeypatch.setenv("ONEWRITER_ADMIN_DATABASE_URL", db.dsn("admin"))
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = run(arguments)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call

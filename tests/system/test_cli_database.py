@@ -4,34 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
-from app.cli.main import run
 from app.http.main import expected_head
 from tests.support.cluster import Database
+from tests.system.conftest import Cli
 
-Cli = Callable[..., tuple[int, str, str]]
 CATALOGUE = {"catalogue": 1, "tasks": [{"name": "echo", "queue": "default", "schema": {"type": "object"}}]}
-
-
-@pytest.fixture
-def cli(db: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
-    """Runs a command line: (exit code, stdout, stderr)."""
-    monkeypatch.setenv("ONEWRITER_DATABASE_URL", db.dsn("server"))
-    monkeypatch.setenv("ONEWRITER_ADMIN_DATABASE_URL", db.dsn("admin"))
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = run(arguments)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
 
 
 @pytest.fixture
@@ -240,7 +223,9 @@ def test_harden_asks(cli: Cli, db: Database, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.pg15
-def test_the_doctor_finds_each_wound_and_says_how_to_mend_it(cli: Cli, db: Database) -> None:
+def test_the_doctor_finds_each_wound_and_says_how_to_mend_it(
+    cli: Cli, db: Database, sound_roles: None
+) -> None:
     clean = findings(cli)
     assert not [f for f in clean if "the database" not in f["problem"]], (
         clean

@@ -4,7 +4,6 @@ import itertools
 import random
 from collections.abc import Iterable, Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -23,11 +22,8 @@ def proxy(stage: Stage) -> Iterator[Proxy]:
 
 
 def proxied_worker(stage: Stage, proxy: Proxy, *options: str) -> Process:
-    """Its database is behind the proxy; unencrypted, so that the proxy can tell messages apart."""
-    parts = urlsplit(stage.db.dsn("worker"))
-    host = (parts.netloc.rpartition(":")[0]) + f":{proxy.port}"
-    dsn = parts._replace(netloc=host, query="sslmode=disable&gssencmode=disable").geturl()
-    worker = stage.processes.worker(dsn, *options)
+    """Its database is behind the proxy."""
+    worker = stage.processes.worker(proxy.dsn(stage.db.dsn("worker")), *options)
     stage.until(lambda: stage.sessions(worker), say=lambda: "the worker opens no session")
     return worker
 

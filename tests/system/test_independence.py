@@ -5,8 +5,9 @@ import os
 import shutil
 import sys
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -157,8 +158,17 @@ def test_the_migrators_login_is_refused(stage: Stage) -> None:
     assert "no worker" in refusal(stage.processes, stage.db.dsn("migrator"))
 
 
+Roles = Callable[..., AbstractContextManager[tuple[str, str]]]
+
+
+@pytest.fixture
+def roles(stage: Stage, odd_roles: None) -> Roles:
+    """Called with statements about {login} and {group}: makes both, for a `with`."""
+    return partial(_roles, stage)
+
+
 @contextmanager
-def roles(stage: Stage, *statements: str) -> Iterator[tuple[str, str]]:
+def _roles(stage: Stage, *statements: str) -> Iterator[tuple[str, str]]:
     """A worker's login and a group of this test alone, gone afterwards: roles belong to the whole cluster."""
     login, group = f"test_login_{os.getpid()}", f"test_group_{os.getpid()}"
     admin = stage.db.connect("admin")
@@ -182,33 +192,33 @@ def roles(stage: Stage, *statements: str) -> Iterator[tuple[str, str]]:
     ],
 )
 @pytest.mark.pg15
-def test_an_inherited_right_is_named(stage: Stage, right: str, named: str) -> None:
+def test_an_inherited_right_is_named(stage: Stage, roles: Roles, right: str, named: str) -> None:
     statements = (
         "create table public.notes (body text)",
         f"grant {right} to {{group}}",
         "grant {group} to {login}",
     )
-    with roles(stage, *statements) as (login, _):
+    with roles(*statements) as (login, _):
         assert named in refusal(stage.processes, stage.db.server.dsn(stage.db.name, login))
 
 
 @pytest.mark.parametrize("how", ["", " with inherit false"])
-def test_a_member_of_the_owner_is_refused(stage: Stage, how: str) -> None:
+def test_a_member_of_the_owner_is_refused(stage: Stage, roles: Roles, how: str) -> None:
     """Also one that would have to SET ROLE first."""
-    with roles(stage, f"grant onewriter_api to {{login}}{how}") as (login, _):
+    with roles(f"grant onewriter_api to {{login}}{how}") as (login, _):
         said = refusal(stage.processes, stage.db.server.dsn(stage.db.name, login))
         assert f"{login} is a member of onewriter_api" in said
 
 
-def test_a_right_to_write_everything_is_named(stage: Stage) -> None:
-    with roles(stage, "grant pg_write_all_data to {login}") as (login, _):
+def test_a_right_to_write_everything_is_named(stage: Stage, roles: Roles) -> None:
+    with roles("grant pg_write_all_data to {login}") as (login, _):
         said = refusal(stage.processes, stage.db.server.dsn(stage.db.name, login))
         assert "pg_write_all_data" in said
 
 
-def test_the_owner_of_a_table_is_refused(stage: Stage) -> None:
+def test_the_owner_of_a_table_is_refused(stage: Stage, roles: Roles) -> None:
     statements = ("create table public.notes (body text)", "alter table public.notes owner to {login}")
-    with roles(stage, *statements) as (login, _):
+    with roles(*statements) as (login, _):
         assert f"{login} may" in refusal(stage.processes, stage.db.server.dsn(stage.db.name, login))
 
 

@@ -84,8 +84,6 @@ def published(database: Database) -> str:
     return key.strip()
 
 
-# Known to fail: on a loaded machine, about one time in four, the API's requests hang after the restart.
-@pytest.mark.soak
 @pytest.mark.timeout(180)
 async def test_every_acknowledged_job_survives(
     own_cluster: tuple[Any, Server], durable: Database, processes: Processes

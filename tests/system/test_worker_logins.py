@@ -4,32 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from app.cli.main import run
 from tests.support.cluster import Database
 from tests.support.processes import Process
 from tests.support.stage import Stage
-
-Cli = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def cli(db: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
-    """Runs a command line: (exit code, stdout, stderr)."""
-    monkeypatch.setenv("ONEWRITER_DATABASE_URL", db.dsn("server"))
-    monkeypatch.setenv("ONEWRITER_ADMIN_DATABASE_URL", db.dsn("admin"))
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = run(arguments)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
+from tests.system.conftest import Cli
 
 
 @pytest.fixture
