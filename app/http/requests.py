@@ -3,11 +3,15 @@
 import asyncio
 import re
 from collections import Counter
-from typing import Any, TypeVar
+from functools import lru_cache, reduce
+from operator import or_
+from types import NoneType, UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin
 
 import msgspec
 from aiohttp import StreamReader, hdrs, web
 from aiohttp.typedefs import LooseHeaders
+from msgspec import UNSET, UnsetType
 
 from app.errors import (
     BodyEncoded,
@@ -83,10 +87,28 @@ def read_query(request: web.Request, shape: type[S]) -> S:
         if "\0" in query[name] or not _is_text(query[name]):
             raise _refuse(name, "contains NUL or a lone surrogate")
     try:
-        return msgspec.convert(dict(query), shape, strict=False)
+        given = msgspec.convert(dict(query), _without_null(shape), strict=False)
     except msgspec.ValidationError as exc:
         error = field_error(exc)
         raise _refuse(error.field, error.message) from None
+    return shape(
+        **{name: value for name, value in msgspec.structs.asdict(given).items() if value is not UNSET}
+    )
+
+
+@lru_cache
+def _without_null(shape: type[msgspec.Struct]) -> type[msgspec.Struct]:
+    """The same with "null" as a text: a lax conversion takes it for None wherever None may stand."""
+    fields = [
+        (field.name, _not_none(field.type) | UnsetType, UNSET) for field in msgspec.structs.fields(shape)
+    ]
+    return msgspec.defstruct(shape.__name__, fields, forbid_unknown_fields=True)
+
+
+def _not_none(kind: Any) -> Any:
+    if get_origin(kind) not in (Union, UnionType):
+        return kind
+    return reduce(or_, (part for part in get_args(kind) if part is not NoneType))
 
 
 def refuse_query(request: web.Request) -> None:

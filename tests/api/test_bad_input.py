@@ -105,6 +105,8 @@ QUERIES = {
     "/v1/jobs?limit=x": "limit",
     "/v1/jobs?limit=1&limit=2": "limit",
     "/v1/jobs?status=done": "status",
+    "/v1/jobs?status=null": "status",
+    "/v1/jobs?limit=NULL": "limit",
     "/v1/jobs?created_after=2026-01-01T00:00:00": "created_after",
     "/v1/jobs?created_after=0001-01-01T00:00:00Z": "created_after",
     "/v1/jobs?created_before=9999-12-31T23:59:59Z": "created_before",

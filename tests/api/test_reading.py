@@ -42,6 +42,7 @@ async def test_filters(api: Api) -> None:
         f"created_after={future}": [],
         f"created_before={past}": [],
         "queue=no%25%27--": [],
+        "queue=null": [],
     }.items():
         reply = await api.get(f"/v1/jobs?{query}")
         assert [job["id"] for job in reply.body["items"]] == expected, query

@@ -226,12 +226,12 @@ class Model:
 
     def _retries(self, session: Session, items: list[GiveUp], answer: Answer) -> list[str | None]:
         """At once where all are acceptable, in the order of ids; else each for itself, as they come."""
-        refused = [self._is_refused(item) for item in items]
+        refused = [self._is_refused(session, item) for item in items]
         if not any(refused):
             return self._apply_retries(session.id, items)
         locks: list[str | None] = []
         for item in items:
-            if not self._is_refused(item):
+            if not self._is_refused(session, item):
                 locks += self._apply_retries(session.id, [item])
                 continue
             answer.failed.add(item.claim[0])
@@ -239,10 +239,10 @@ class Model:
                 locks += self._finish(job, "failed", "error")
         return locks
 
-    def _is_refused(self, item: GiveUp) -> bool:
-        job = self.jobs.get(item.claim[0])
-        looked_at = job is not None and job.claim_no == item.claim[1] and not job.last_run()
-        return item.nul or (item.long_queue and looked_at)
+    def _is_refused(self, session: Session, item: GiveUp) -> bool:
+        """Nobody looks at the queue where the run is not the session's to give back, or was the last."""
+        job = self._holding(session.id, item.claim)
+        return item.nul or (item.long_queue and job is not None and not job.last_run())
 
     def _apply_retries(self, session: int, items: list[GiveUp]) -> list[str | None]:
         jobs = {item.claim: self._holding(session, item.claim) for item in items}
