@@ -112,6 +112,25 @@ def db(postgres: Server) -> Iterator[Database]:
         yield database
 
 
+@pytest.fixture(scope="session")
+def _lent() -> Iterator[Callable[[Server], Database]]:
+    made: dict[int, Database] = {}
+    with contextlib.ExitStack() as stack:
+
+        def find(server: Server) -> Database:
+            if server.port not in made:
+                made[server.port] = stack.enter_context(clone(server, f"same_{os.getpid()}_{next(_numbers)}"))
+            return made[server.port]
+
+        yield find
+
+
+@pytest.fixture
+def same_db(postgres: Server, _lent: Callable[[Server], Database]) -> Database:
+    """One for all tests of a process that change nothing: a clone each would be most of their time."""
+    return _lent(postgres)
+
+
 @pytest.fixture
 def odd_roles(postgres: Server) -> Iterator[None]:
     """For tests that make roles which doctor would name: roles belong to the whole cluster."""

@@ -55,19 +55,19 @@ def relations(conn: psycopg.Connection[Any], kinds: str) -> list[str]:
     return [name for (name,) in rows]
 
 
-def test_the_page_is_the_database(db: Database) -> None:
-    with db.connect("admin") as conn:
+def test_the_page_is_the_database(same_db: Database) -> None:
+    with same_db.connect("admin") as conn:
         live = live_grants(conn)
     page = read_page(read_grants())
     assert live - page == set(), "granted, but on no line of grants.sql"
     assert page - live == set(), "on the page, but not granted"
 
 
-def test_execute_is_exactly_as_on_the_page(db: Database) -> None:
+def test_execute_is_exactly_as_on_the_page(same_db: Database) -> None:
     page = read_page(read_grants())
     allowed = {(grant.role, grant.name) for grant in page if grant.kind == "function"}
     bundles = [f"onewriter_{bundle}" for bundle in BUNDLES if bundle != "api"]
-    with db.connect("admin") as conn:
+    with same_db.connect("admin") as conn:
         rows = conn.execute(
             """select r, pronamespace::regnamespace || '.' || proname
                from pg_proc p, unnest(%s::text[]) r
@@ -79,8 +79,8 @@ def test_execute_is_exactly_as_on_the_page(db: Database) -> None:
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_no_login_holds_a_writing_right(db: Database, role: str) -> None:
-    with db.connect("admin") as conn:
+def test_no_login_holds_a_writing_right(same_db: Database, role: str) -> None:
+    with same_db.connect("admin") as conn:
         privileges = [*WRITES, *(["MAINTAIN"] if conn.info.server_version >= 170_000 else [])]
         rights = conn.execute(
             """select c.oid::regclass::text, p from pg_class c, unnest(%(privileges)s::text[]) p
@@ -105,8 +105,8 @@ def test_no_login_holds_a_writing_right(db: Database, role: str) -> None:
 
 
 @pytest.mark.parametrize("role", ["worker", "producer", "janitor"])
-def test_no_worker_may_write_any_table_of_the_database(db: Database, role: str) -> None:
-    with db.connect("admin") as conn:
+def test_no_worker_may_write_any_table_of_the_database(same_db: Database, role: str) -> None:
+    with same_db.connect("admin") as conn:
         rights = conn.execute(
             """select c.oid::regclass::text from pg_class c
                where relkind in ('r', 'p', 'v', 'm', 'f') and (
@@ -120,11 +120,11 @@ def test_no_worker_may_write_any_table_of_the_database(db: Database, role: str) 
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_each_attempt_to_write_is_refused(db: Database, role: str) -> None:
-    with db.connect("admin") as admin:
+def test_each_attempt_to_write_is_refused(same_db: Database, role: str) -> None:
+    with same_db.connect("admin") as admin:
         tables, columns = relations(admin, "r"), _first_columns(admin)
     outcomes = {}
-    with db.connect(role) as conn:
+    with same_db.connect(role) as conn:
         for table in tables:
             for attempt in _attempts(table, columns[table]):
                 outcomes[attempt] = _sqlstate(conn, attempt)
@@ -133,19 +133,19 @@ def test_each_attempt_to_write_is_refused(db: Database, role: str) -> None:
     assert not wrong
 
 
-def test_a_forbidden_write_says_permission_denied(db: Database) -> None:
+def test_a_forbidden_write_says_permission_denied(same_db: Database) -> None:
     """The product in one line: the table is on the path, so the answer is not "does not exist"."""
     for role in ("server", "worker", "producer", "dba", "janitor"):
         with (
-            db.connect(role) as conn,
+            same_db.connect(role) as conn,
             pytest.raises(errors.InsufficientPrivilege, match="permission denied for table"),
         ):
             conn.execute("update procrastinate_jobs set status = 'succeeded'")
 
 
 @pytest.mark.parametrize("role", ["server", "worker", "producer", "dba", "janitor"])
-def test_ways_round_are_refused(db: Database, role: str) -> None:
-    with db.connect(role) as conn:
+def test_ways_round_are_refused(same_db: Database, role: str) -> None:
+    with same_db.connect(role) as conn:
         outcomes = {attempt: _sqlstate(conn, attempt) for attempt in WAYS_ROUND}
     assert outcomes == dict.fromkeys(WAYS_ROUND, "42501")
 
@@ -158,8 +158,8 @@ def test_a_new_function_of_the_owner_is_closed_to_public(db: Database) -> None:
     assert may == (False,)
 
 
-def test_definer_functions_pin_their_path(db: Database) -> None:
-    with db.connect("admin") as conn:
+def test_definer_functions_pin_their_path(same_db: Database) -> None:
+    with same_db.connect("admin") as conn:
         loose = conn.execute(
             """select oid::regprocedure::text, proconfig from pg_proc
                where prosecdef and pronamespace = any(%s::text[]::regnamespace[])

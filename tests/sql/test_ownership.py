@@ -25,8 +25,8 @@ UNUSED_STATUS = "aborting"
 
 
 @pytest.fixture
-def names(db: Database) -> Names:
-    with db.connect("admin") as conn:
+def names(same_db: Database) -> Names:
+    with same_db.connect("admin") as conn:
         relations = conn.execute(
             """select relnamespace::regnamespace || '.' || relname from pg_class
                where relkind in ('r', 'v') and relnamespace = any(%s::text[]::regnamespace[])""",
@@ -83,9 +83,9 @@ def test_moves_are_what_the_body_does_to_status(file: SqlFile, names: Names) -> 
     assert body.status_after == after
 
 
-def test_every_column_has_a_writer_or_a_default(db: Database) -> None:
+def test_every_column_has_a_writer_or_a_default(same_db: Database) -> None:
     owned = {(row.table, row.column) for row in ownership(FUNCTIONS)}
-    with db.connect("admin") as conn:
+    with same_db.connect("admin") as conn:
         orphans = [
             f"{table}.{column}"
             for table, column, has_default in _columns(conn)
@@ -94,8 +94,8 @@ def test_every_column_has_a_writer_or_a_default(db: Database) -> None:
     assert not orphans
 
 
-def test_every_owned_column_exists(db: Database) -> None:
-    with db.connect("admin") as conn:
+def test_every_owned_column_exists(same_db: Database) -> None:
+    with same_db.connect("admin") as conn:
         columns = {(table, column) for table, column, _ in _columns(conn)}
     unknown = [
         row
@@ -106,8 +106,8 @@ def test_every_owned_column_exists(db: Database) -> None:
 
 
 @pytest.mark.pg15
-def test_inspect_writers_says_what_the_headers_say(db: Database) -> None:
-    with db.connect("dba") as conn:
+def test_inspect_writers_says_what_the_headers_say(same_db: Database) -> None:
+    with same_db.connect("dba") as conn:
         live = {
             (table, column): (tuple(writers), set(roles))
             for table, column, writers, roles in conn.execute(
