@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from app.commands.jobs_in import Cause, Idempotency, JobIn, Replay
+from app.database.calls import call
 from app.database.pool import Connection
 from app.database.repeat import repeated
 
@@ -26,8 +27,6 @@ async def enqueue_batch(
 
 
 async def _call(conn: Connection, values: tuple[str, str, str | None]) -> dict[str, Any]:
-    row = await (await conn.execute(STATEMENT, values)).fetchone()
-    assert row is not None
-    answer = msgspec.json.decode(row[0])
+    answer = msgspec.json.decode(await call(conn, STATEMENT, *values))
     assert isinstance(answer, dict)
     return answer

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from app.database.calls import call
 from app.database.pool import Connection
 from app.errors import FieldError, Invalid
 
@@ -57,24 +58,21 @@ async def create_key(  # noqa: PLR0913 (a key is what it is limited to)
     """
     _check_scopes(scopes)
     token = token or PREFIX + secrets.token_urlsafe(32)
-    cursor = await conn.execute(
+    key_id = await call(
+        conn,
         "select server_api.create_key(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-        (
-            name,
-            hash_token(token),
-            token[:SHOWN],
-            list(scopes),
-            _list(queues),
-            _list(tasks),
-            expires_at,
-            actor,
-            rate,
-            burst,
-        ),
+        name,
+        hash_token(token),
+        token[:SHOWN],
+        list(scopes),
+        _list(queues),
+        _list(tasks),
+        expires_at,
+        actor,
+        rate,
+        burst,
     )
-    row = await cursor.fetchone()
-    assert row is not None
-    return NewKey(row[0], name, token)
+    return NewKey(key_id, name, token)
 
 
 async def revoke_key(conn: Connection, *, name: str, actor: str) -> None:

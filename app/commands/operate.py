@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from app.database.calls import call
 from app.database.pool import Connection
 
 
@@ -45,10 +46,7 @@ async def remove(
 
 
 async def _operate(conn: Connection, statement: str, job_id: int, *rest: str | None) -> Operated:
-    cursor = await conn.execute(statement, (job_id, *rest))
-    row = await cursor.fetchone()
-    assert row is not None
-    answer = _as_dict(row[0])
+    answer = _as_dict(await call(conn, statement, job_id, *rest))
     return Operated(
         job_id=answer.get("job_id") or job_id,
         wake=answer.get("wake") or [],

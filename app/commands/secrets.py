@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from app.database.calls import call
 from app.database.pool import Connection
 
 
@@ -11,10 +12,7 @@ async def set_secret(
     """Whether it is a new one. `tasks` are patterns; `logins` None is every worker. Raises OWV01."""
     query = "select server_api.set_secret(%s, %s, %s, %s, %s)"
     given = None if logins is None else list(logins)
-    cursor = await conn.execute(query, (name, value, list(tasks), given, actor))
-    row = await cursor.fetchone()
-    assert row is not None
-    return bool(row[0])
+    return bool(await call(conn, query, name, value, list(tasks), given, actor))
 
 
 async def remove_secret(conn: Connection, *, name: str, actor: str) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import jsonschema_rs
 import msgspec
 
+from app.database.calls import call
 from app.database.pool import Connection
 from app.errors import FieldError, Invalid
 
@@ -23,12 +24,9 @@ class Published:
 async def publish_tasks(conn: Connection, *, source: str, catalogue: bytes, actor: str) -> Published:
     """Replaces what `source` published before; other sources' tasks stay. Raises Invalid, OWV01."""
     checked = check_catalogue(catalogue)
-    cursor = await conn.execute(
-        "select server_api.publish_tasks(%s, %s, %s)::text", (source, checked.decode(), actor)
-    )
-    row = await cursor.fetchone()
-    assert row is not None
-    return msgspec.json.decode(row[0], type=Published)
+    query = "select server_api.publish_tasks(%s, %s, %s)::text"
+    answer = await call(conn, query, source, checked.decode(), actor)
+    return msgspec.json.decode(answer, type=Published)
 
 
 def check_catalogue(text: bytes) -> bytes:

@@ -6,6 +6,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
+from app.database.calls import call
 from app.database.pool import Connection
 from app.database.storing import storing
 from app.errors import HeartbeatFailed
@@ -38,13 +39,13 @@ async def register(conn: Connection, new: Description, *, actor: str) -> int:
     """The id of a new worker, pending and without jobs. Audited. Raises OWW01, OWK02, StorageFailed."""
     given = (new.host, new.name, new.region, new.capacity, new.queues, Jsonb(new.versions), new.login, actor)
     with storing("register the worker"):
-        return int(await _call(conn, _REGISTER, *given))
+        return int(await call(conn, _REGISTER, *given))
 
 
 async def heartbeat(conn: Connection, *, worker_id: int) -> None:
     """A sign of life; it changes no status. Raises OWN04, HeartbeatFailed."""
     with storing("record the heartbeat", HeartbeatFailed):
-        await _call(conn, "select server_api.heartbeat_worker(%s)", worker_id)
+        await call(conn, "select server_api.heartbeat_worker(%s)", worker_id)
 
 
 async def set_status(
@@ -52,7 +53,7 @@ async def set_status(
 ) -> None:
     """By hand, and only where the state machine leads there. Audited. Raises OWN04, OWW02, StorageFailed."""
     with storing("change the worker's status"):
-        await _call(
+        await call(
             conn, "select server_api.set_worker_status(%s, %s, %s, %s)", worker_id, status, actor, reason
         )
 
@@ -60,19 +61,19 @@ async def set_status(
 async def drain(conn: Connection, *, worker_id: int, actor: str, reason: str | None) -> None:
     """No more jobs; what it has it finishes. Audited. Raises OWN04, StorageFailed."""
     with storing("drain the worker"):
-        await _call(conn, "select server_api.drain_worker(%s, %s, %s)", worker_id, actor, reason)
+        await call(conn, "select server_api.drain_worker(%s, %s, %s)", worker_id, actor, reason)
 
 
 async def resume(conn: Connection, *, worker_id: int, actor: str, reason: str | None) -> None:
     """Jobs again, at once. Audited. Raises OWN04, StorageFailed."""
     with storing("resume the worker"):
-        await _call(conn, "select server_api.resume_worker(%s, %s, %s)", worker_id, actor, reason)
+        await call(conn, "select server_api.resume_worker(%s, %s, %s)", worker_id, actor, reason)
 
 
 async def remove(conn: Connection, *, worker_id: int, actor: str, reason: str | None) -> None:
     """With its history. Audited. Raises OWN04, OWW03 while it has a live session, StorageFailed."""
     with storing("remove the worker"):
-        await _call(conn, "select server_api.remove_worker(%s, %s, %s)", worker_id, actor, reason)
+        await call(conn, "select server_api.remove_worker(%s, %s, %s)", worker_id, actor, reason)
 
 
 async def activate_pending(conn: Connection, *, actor: str, worker_id: int | None = None) -> Checked:
@@ -93,12 +94,5 @@ async def reactivate_offline(conn: Connection, *, actor: str, worker_id: int | N
 
 
 async def _check(conn: Connection, query: str, *params: Any) -> Checked:
-    answer = await _call(conn, query, *params)
+    answer = await call(conn, query, *params)
     return Checked(answer["moved"], answer["next"])
-
-
-async def _call(conn: Connection, query: str, *params: Any) -> Any:
-    cursor = await conn.execute(query.encode(), params)
-    row = await cursor.fetchone()
-    assert row is not None
-    return row[0]

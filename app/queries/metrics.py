@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from app.database.calls import call
 from app.database.pool import Connection
 
 
@@ -51,7 +52,4 @@ _decode = msgspec.json.Decoder(Measured).decode
 
 
 async def measure(conn: Connection) -> Measured:
-    cursor = await conn.execute("select server_api.metrics()::text")
-    row = await cursor.fetchone()
-    assert row is not None
-    return _decode(row[0])
+    return _decode(await call(conn, "select server_api.metrics()::text"))

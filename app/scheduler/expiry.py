@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from app.database.calls import call
 from app.database.pool import Connection
-from app.scheduler.signals import call, notify
+from app.scheduler.signals import notify
 
 LONGEST = 45.0
 # Jobs that expire one after the other are taken together.

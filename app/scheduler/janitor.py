@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from collections import Counter
 
+from app.database.calls import call
 from app.database.pool import Connection, connect
-from app.scheduler.signals import call
 
 log = logging.getLogger(__name__)
 

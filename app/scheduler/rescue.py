@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 
+from app.database.calls import call
 from app.database.pool import Connection
-from app.scheduler.signals import call, notify
+from app.scheduler.signals import notify
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from datetime import timedelta
 from time import monotonic
 from typing import Any
 
+from app.database.calls import call
 from app.database.pool import Connection
-from app.scheduler.signals import call
 from app.settings import Settings
 
 log = logging.getLogger(__name__)

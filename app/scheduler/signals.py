@@ -1,21 +1,12 @@
-"""A call of the contract, and the signals that its answer asks for after the commit."""
+"""The signals that the answer of a call asks for, after its commit."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from psycopg import sql
 
 from app.database.pool import Connection
-
-
-async def call(conn: Connection, query: str, *params: Any) -> Any:
-    """The single value that a function answers. The connection is in autocommit: it's committed then."""
-    cursor = await conn.execute(query.encode(), params)
-    row = await cursor.fetchone()
-    assert row is not None
-    return row[0]
 
 
 async def notify(conn: Connection, channels: Iterable[str]) -> None:
