@@ -172,6 +172,17 @@ class JobMachine(RuleBasedStateMachine):
         held = [(job.id, job.claim_no) for job in self.model.held(session.id)]
         self._exchange(session, Exchange(release=held, want=want, free=want))
 
+    @precondition(lambda self: self._holding())
+    @rule(who=picks, hours=st.integers(0, 2))
+    def back_off(self, who: int, hours: int) -> None:
+        """Locks and all: what waits for its next try keeps its place."""
+        holding = self._holding()
+        session = holding[who % len(holding)]
+        held = [(job.id, job.claim_no) for job in self.model.held(session.id)]
+        self._exchange(
+            session, Exchange(retry=[GiveUp(one, hours, self._moment()) for one in held], want=2, free=2)
+        )
+
     def _exchange(self, session: Session, call: Exchange) -> None:
         expected = self.model.exchange(session, call)
         answer = self.system.sessions[session.id].exchange(

@@ -21,7 +21,7 @@ def test_a_broken_fence_or_place_is_found(db: Database, fault: Fault) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_every_other_fault_is_found(db: Database, fault: Fault) -> None:
-    finds(db, fault, 600)
+    finds(db, fault, 2000)
