@@ -1,8 +1,9 @@
 """Every error onewriter raises on purpose, and the one table that says what each means outside.
 
 OnewriterError
- +- NotFound          JobNotFound, JobGone, RouteNotFound, WorkerNotFound
- +- Conflict          StateConflict, QueueingLockTaken, NameTaken, WorkerExists, WorkerLive
+ +- NotFound          JobNotFound, JobGone, RouteNotFound, WorkerNotFound, ScheduleNotFound, RunNotFound
+ +- Conflict          StateConflict, QueueingLockTaken, NameTaken, WorkerExists, WorkerLive, ScheduleExists,
+ |                    RevisionConflict
  +- Invalid           InvalidArguments, UnknownTask, QueueRefusesTask, InvalidCursor, IdempotencyKeyReused,
  |                    BodyTooLarge, InvalidConfiguration, InvalidTransition
  +- Malformed  Unauthenticated  MissingScope  NotAllowed  MethodNotAllowed
@@ -157,6 +158,24 @@ class WorkerNotFound(NotFound):
     )  # fmt: skip
 
 
+class ScheduleNotFound(NotFound):
+    problem = Problem(
+        "schedule-not-found", 404, "There is no such schedule",
+        "No schedule has this name, or this key may not see its target.",
+        "Check the name; `GET /v1/schedules` lists the schedules this key may see.",
+        ("OWN05",),
+    )  # fmt: skip
+
+
+class RunNotFound(NotFound):
+    problem = Problem(
+        "run-not-found", 404, "There is no such run",
+        "The schedule has no run of this id, or the run was deleted at its age.",
+        "`GET /v1/schedules/{name}/runs` lists them; ONEWRITER_PRUNE_RUNS_AFTER says how long they stay.",
+        ("OWN06",),
+    )  # fmt: skip
+
+
 class MethodNotAllowed(OnewriterError):
     problem = Problem(
         "method-not-allowed", 405, "This path has no such method",
@@ -171,9 +190,9 @@ class Conflict(OnewriterError):
 
 class StateConflict(Conflict):
     problem = Problem(
-        "state-conflict", 409, "The job's state does not allow that",
-        "For example a cancel of a finished job, a retry of a waiting one, a run-now of a running one.",
-        "Read the job; `job_status` holds the status it had.",
+        "state-conflict", 409, "Its state does not allow that",
+        "For example a cancel of a finished job, a retry of a waiting one, a run-now while a run is open.",
+        "Read it; `job_status` holds the status that the job had, `run_id` names the open run.",
         ("OWS01",),
     )  # fmt: skip
 
@@ -211,6 +230,24 @@ class WorkerLive(Conflict):
         "A worker whose process is connected, or was until its lease ends, cannot be removed.",
         "Stop the process (drain it first), then remove the worker; `sessions` names what is open.",
         ("OWW03",),
+    )  # fmt: skip
+
+
+class ScheduleExists(Conflict):
+    problem = Problem(
+        "schedule-exists", 409, "A schedule of this name exists",
+        "It was to be made anew, and one has this name already.",
+        "Choose another name, or change that one: PATCH or PUT with its ETag in If-Match.",
+        ("OWK03",),
+    )  # fmt: skip
+
+
+class RevisionConflict(Conflict):
+    problem = Problem(
+        "revision-conflict", 412, "Somebody else changed it meanwhile",
+        "If-Match named another revision than it has; `revision` is the present one, null if it is gone.",
+        "Read it again, and repeat the change with the new ETag.",
+        ("OWS02",),
     )  # fmt: skip
 
 

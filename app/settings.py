@@ -123,11 +123,16 @@ class Settings(BaseSettings):
     rate_limit: Rate = Field(default=None, description="of a key that has none: 100/s, 600/m, 5000/h")
     rate_burst: int | None = Field(default=None, ge=1, description="at once; as many as a second brings")
 
+    scheduler_enabled: bool = Field(
+        default=True, description="scheduler: whether schedules fire; its other loops always run"
+    )
+
     prune_succeeded_after: Age = Field(default=timedelta(days=7), description="scheduler: age of a job's end")
     prune_failed_after: Age = Field(default=timedelta(days=30), description="scheduler: as above")
     prune_cancelled_after: Age = Field(default=timedelta(days=30), description="scheduler: as above")
     prune_aborted_after: Age = Field(default=timedelta(days=30), description="scheduler: as above")
     prune_workers_after: Age = Field(default=timedelta(days=30), description="scheduler: of their silence")
+    prune_runs_after: Age = Field(default=timedelta(days=90), description="scheduler: of a run's end")
     prune_audit_after: Age = Field(default=timedelta(days=365), description="scheduler: age of a line")
 
     activation_interval: float = Field(default=10.0, ge=0.1, description="scheduler: pending -> active")
@@ -162,6 +167,7 @@ class Settings(BaseSettings):
         "prune_cancelled_after",
         "prune_aborted_after",
         "prune_workers_after",
+        "prune_runs_after",
     )
     @classmethod
     def _leaves_time_to_look(cls, value: timedelta | None) -> timedelta | None:

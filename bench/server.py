@@ -29,7 +29,7 @@ SETTINGS = {
     "log_line_prefix": "%u@%d ",
 }
 # log_statement writes one such line for each statement, whether simple or prepared, and none for a Parse.
-_STATEMENT = re.compile(rb"^([a-z0-9_]+)@[a-z0-9_]+ LOG:  (?:statement|execute [^:]*): ", re.MULTILINE)
+_STATEMENT = rb"^([a-z0-9_]+)@[a-z0-9_]+ LOG:  (?:statement|execute [^:]*): .*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +69,9 @@ class Server:
             conn.execute("checkpoint")
 
     @contextlib.contextmanager
-    def counting_statements(self) -> Iterator[Counter[str]]:
-        """Statements by login while the block runs; exact, because the server logs each one."""
+    def counting_statements(self, text: str = "") -> Iterator[Counter[str]]:
+        """Statements with this text by login while the block runs; exact: the server logs each one."""
+        statement = re.compile(_STATEMENT + re.escape(text.encode()), re.MULTILINE)
         counted: Counter[str] = Counter()
         self._log_statements("all")
         start = self.log.stat().st_size
@@ -79,7 +80,7 @@ class Server:
         finally:
             with self.log.open("rb") as log:
                 log.seek(start)
-                counted.update(login.decode() for login in _STATEMENT.findall(log.read()))
+                counted.update(login.decode() for login in statement.findall(log.read()))
             self._log_statements("none")
             # Our own ends the counting and is not part of what was counted.
             counted.pop("postgres", None)

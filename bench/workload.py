@@ -25,6 +25,10 @@ class Sizes:
     snapshot_seconds: float = 60.0
     idle_seconds: float = 60.0
     pickups: int = 300
+    delayed_jobs: int = 1000
+    delayed_seconds: float = 60.0
+    idle_schedules: int = 10_000
+    due_schedules: int = 1000
     rounds: int = 3
 
 
@@ -36,6 +40,10 @@ QUICK = Sizes(
     snapshot_seconds=2.0,
     idle_seconds=5.0,
     pickups=20,
+    delayed_jobs=50,
+    delayed_seconds=3.0,
+    idle_schedules=200,
+    due_schedules=50,
     rounds=1,
 )
 

@@ -33,6 +33,7 @@ grant execute on function server_api.create_key         to onewriter_server;
 grant execute on function server_api.revoke_key         to onewriter_server;
 grant execute on function server_api.record_audit       to onewriter_server;
 grant execute on function server_api.elect              to onewriter_server;
+grant execute on function server_api.scheduler_state    to onewriter_server;
 grant execute on function server_api.rescue             to onewriter_server;
 grant execute on function server_api.expire             to onewriter_server;
 grant execute on function server_api.forget_idempotency to onewriter_server;
@@ -53,6 +54,23 @@ grant select  on server_api.worker            to onewriter_server;
 grant select  on server_api.worker_heartbeat  to onewriter_server;
 grant select  on server_api.worker_transition to onewriter_server;
 grant select  on server_api.worker_job        to onewriter_server;
+-- Runs of schedules: the scheduler makes, starts and closes them; the API asks for them.
+grant execute on function server_api.due_schedules    to onewriter_server;
+grant execute on function server_api.plan_schedules   to onewriter_server;
+grant execute on function server_api.fire_schedules   to onewriter_server;
+grant execute on function server_api.start_runs       to onewriter_server;
+grant execute on function server_api.close_runs       to onewriter_server;
+grant execute on function server_api.request_run      to onewriter_server;
+grant execute on function server_api.request_backfill to onewriter_server;
+grant execute on function server_api.prune_runs       to onewriter_server;
+grant select  on server_api.schedule_run    to onewriter_server;
+grant select  on server_api.schedule_member to onewriter_server;
+-- Schedules: their definitions.
+grant execute on function server_api.put_schedule    to onewriter_server;
+grant execute on function server_api.remove_schedule to onewriter_server;
+grant execute on function server_api.pause_schedule  to onewriter_server;
+grant execute on function server_api.resume_schedule to onewriter_server;
+grant select  on server_api.schedule to onewriter_server;
 -- Secrets: written and listed, never read.
 grant execute on function server_api.set_secret    to onewriter_server;
 grant execute on function server_api.remove_secret to onewriter_server;
@@ -84,6 +102,7 @@ grant execute on function server_api.end_overlong to onewriter_janitor;
 grant execute on function operator_api.cancel  to onewriter_dba;
 grant execute on function operator_api.retry   to onewriter_dba;
 grant execute on function operator_api.run_now to onewriter_dba;
+grant execute on function operator_api.run_schedule_now to onewriter_dba;
 grant execute on function operator_api.remove  to onewriter_dba;
 grant execute on function operator_api.pause   to onewriter_dba;
 grant execute on function operator_api.resume  to onewriter_dba;
@@ -92,10 +111,17 @@ grant execute on function operator_api.revoke_login to onewriter_dba;
 grant select on inspect.worker_logins to onewriter_dba, onewriter_server;
 grant execute on function operator_api.drain_worker  to onewriter_dba;
 grant execute on function operator_api.resume_worker to onewriter_dba;
+-- Schedules from psql; their arguments stay hidden there too.
+grant execute on function operator_api.put_schedule    to onewriter_dba;
+grant execute on function operator_api.remove_schedule to onewriter_dba;
+grant execute on function operator_api.pause_schedule  to onewriter_dba;
+grant execute on function operator_api.resume_schedule to onewriter_dba;
+grant select on inspect.schedules to onewriter_dba, onewriter_server;
 -- A view's functions run with the rights of who reads it: these two compute and read no table.
 grant execute on function jobs.status_of to onewriter_server, onewriter_dba;
 grant execute on function jobs.mask      to onewriter_server, onewriter_dba;
 grant select on inspect.jobs         to onewriter_dba, onewriter_server;
+grant select on inspect.schedule_runs to onewriter_dba, onewriter_server;
 grant select on inspect.queues       to onewriter_dba, onewriter_server;
 grant select on inspect.workers      to onewriter_dba, onewriter_server;
 grant select on inspect.attempts     to onewriter_dba, onewriter_server;
@@ -112,5 +138,5 @@ grant execute on function inspect.active_alerts to onewriter_dba, onewriter_serv
 grant select on procrastinate.procrastinate_events, procrastinate.procrastinate_workers to onewriter_dba;
 grant select (id, queue_name, task_name, priority, lock, queueing_lock, status, scheduled_at, attempts, abort_requested,
               worker_id, created_at, started_at, due_at, expires_at, cause_id, claim_no, max_attempts, timeout, gate, crashes,
-              actor, request_id)
+              actor, request_id, run_id)
     on procrastinate.procrastinate_jobs to onewriter_dba;

@@ -1,4 +1,4 @@
-"""`python -m worker.catalogue [--builtin]`: the tasks of this worker as JSON on stdout, without a database.
+"""`python -m worker.catalogue [--builtin]`: this worker's tasks and schedules as JSON, without a database.
 
 The built-in tasks are a catalogue of their own, so that each team can publish its own under its source.
 """
@@ -11,6 +11,7 @@ import json
 import logging
 import sys
 from collections import defaultdict
+from operator import itemgetter
 from typing import Any
 
 from procrastinate.retry import RetryStrategy
@@ -19,6 +20,8 @@ from procrastinate.tasks import Task
 from worker.app import App
 from worker.arguments import arguments_schema
 from worker.errors import Refused
+from worker.groups import task_group
+from worker.periodic import schedule
 from worker.timeouts import task_timeout
 
 AnyTask = Task[..., Any, ...]
@@ -28,19 +31,24 @@ BUILTIN = "worker.tasks."
 
 
 def catalogue(app: App, *, builtin: bool = False) -> dict[str, Any]:
-    """{"catalogue": 1, "tasks": [...]}, ordered by name; Procrastinate's own tasks are left out."""
+    """{"catalogue": 1, "tasks": [...], "schedules": [...]}, both by name, without Procrastinate's own tasks.
+
+    Raises Refused for a periodic task that no schedule can say.
+    """
     app.perform_import_paths()
     names: defaultdict[AnyTask, set[str]] = defaultdict(set)
     for name, task in app.tasks.items():
-        names[task].add(name)
-    crons = _crons(app)
-    entries = [
-        _entry(task, known - {task.name}, crons.get(task.name, []))
-        for task, known in names.items()
-        if task.func.__module__ != "procrastinate.builtin_tasks"
-        and task.func.__module__.startswith(BUILTIN) == builtin
-    ]
-    return {"catalogue": 1, "tasks": sorted(entries, key=lambda entry: str(entry["name"]))}
+        if _is_published(task, builtin=builtin):
+            names[task].add(name)
+    tasks = [_entry(task, known - {task.name}) for task, known in names.items()]
+    periodic = app.periodic_registry.periodic_tasks.values()
+    schedules = [schedule(one) for one in periodic if _is_published(one.task, builtin=builtin)]
+    by_name = itemgetter("name")
+    return {
+        "catalogue": 1,
+        "tasks": sorted(tasks, key=by_name),
+        "schedules": sorted(schedules, key=by_name),
+    }
 
 
 def max_attempts(task: AnyTask) -> int | None:
@@ -53,7 +61,12 @@ def max_attempts(task: AnyTask) -> int | None:
     return None
 
 
-def _entry(task: AnyTask, other_names: set[str], crons: list[str]) -> dict[str, Any]:
+def _is_published(task: AnyTask, *, builtin: bool) -> bool:
+    module = task.func.__module__
+    return module != "procrastinate.builtin_tasks" and module.startswith(BUILTIN) == builtin
+
+
+def _entry(task: AnyTask, other_names: set[str]) -> dict[str, Any]:
     return {
         "name": task.name,
         "queue": task.queue,
@@ -65,7 +78,7 @@ def _entry(task: AnyTask, other_names: set[str], crons: list[str]) -> dict[str, 
         "retry": _retry(task),
         "max_attempts": max_attempts(task),
         "timeout": task_timeout(task),
-        "periodic": crons,
+        "group": task_group(task),
         "aliases": sorted(other_names),
     }
 
@@ -88,15 +101,8 @@ def _retry(task: AnyTask) -> dict[str, Any] | None:
     return {"strategy": f"{type(strategy).__module__}.{type(strategy).__qualname__}"}
 
 
-def _crons(app: App) -> dict[str, list[str]]:
-    crons: defaultdict[str, list[str]] = defaultdict(list)
-    for periodic in app.periodic_registry.periodic_tasks.values():
-        crons[periodic.task.name].append(periodic.cron)
-    return crons
-
-
 def main() -> int:
-    """Exit 2 with one sentence when a task module cannot be loaded."""
+    """Exit 2 with one sentence when a task module cannot be loaded or a schedule cannot be said."""
     parser = argparse.ArgumentParser(prog="python -m worker.catalogue", description=__doc__)
     parser.add_argument(
         "--builtin", action="store_true", help="onewriter's own tasks: echo, http.request, sleep"

@@ -164,7 +164,7 @@ class Worker(stock.Worker):
         periodic = sorted({name for name, _ in self.app.periodic_registry.periodic_tasks})
         if periodic:
             self.logger.warning(
-                "Periodic tasks are not deferred by a worker, schedules belong to the API's side: %s",
+                "Periodic tasks are not deferred by a worker, they fire as published schedules: %s",
                 ", ".join(periodic),
             )
 

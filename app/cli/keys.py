@@ -9,6 +9,7 @@ import rich_click as click
 
 from app.cli.connection import actor, as_server, run_command
 from app.cli.output import json_option, show_json, show_rows
+from app.cli.values import moment
 from app.commands.keys import SCOPES, create_key, revoke_key
 from app.settings import read_rate, show_rate
 
@@ -32,7 +33,12 @@ def keys() -> None:
     "--queue", "queues", multiple=True, help="Pattern of queues it may see (reports.*); repeatable."
 )
 @click.option("--task", "tasks", multiple=True, help="Pattern of tasks it may see; repeatable.")
-@click.option("--expires-at", help="RFC 3339 with an offset, for example 2027-01-01T00:00:00Z.")
+@click.option(
+    "--expires-at",
+    type=moment,
+    metavar="TIME",
+    help="RFC 3339 with an offset, for example 2027-01-01T00:00:00Z.",
+)
 @click.option("--rate", help="Jobs and other requests: 100/s, 600/m, 5000/h, none. [default: the API's]")
 @click.option("--burst", type=click.IntRange(1, 1_000_000), help="At once. [default: what a second brings]")
 @json_option
@@ -41,13 +47,13 @@ def create(
     scopes: tuple[str, ...],
     queues: tuple[str, ...],
     tasks: tuple[str, ...],
-    expires_at: str | None,
+    expires_at: datetime | None,
     rate: str | None,
     burst: int | None,
     as_json: bool,
 ) -> None:
     """Create a key and print it once."""
-    expiry, per_second = _moment(expires_at), _per_second(rate)
+    per_second = _per_second(rate)
     key = run_command(
         lambda conn: create_key(
             conn,
@@ -56,7 +62,7 @@ def create(
             actor=actor(),
             queues=queues or None,
             tasks=tasks or None,
-            expires_at=expiry,
+            expires_at=expires_at,
             rate=per_second,
             burst=burst,
         )
@@ -96,15 +102,3 @@ def _per_second(text: str | None) -> float | None:
     except ValueError as error:
         raise click.UsageError(f"--rate: {error}") from None
     return inf if rate is None else rate
-
-
-def _moment(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise click.UsageError(f"--expires-at: {text!r} is no RFC 3339 time") from None
-    if moment.tzinfo is None:
-        raise click.UsageError("--expires-at needs an offset, for example Z")
-    return moment

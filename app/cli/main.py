@@ -37,6 +37,7 @@ COMMANDS = {
     "tasks": "app.cli.tasks:tasks",
     "queues": "app.cli.queues:queues",
     "jobs": "app.cli.jobs:jobs",
+    "schedules": "app.cli.schedules:schedules",
     "audit": "app.cli.audit:audit",
     "alerts": "app.cli.alerts:alerts",
     "secrets": "app.cli.secrets:secrets",
@@ -97,13 +98,13 @@ def explain(error: Exception) -> tuple[str, int]:
 
 
 def _line(typed: Exception, original: Exception) -> str:
-    if isinstance(typed, Unexpected) or typed is original or not str(typed):
+    if isinstance(typed, Unexpected) or not str(typed):
         message = str(original)
+    elif isinstance(original, psycopg.Error) and original.sqlstate is None:
+        message = str(original)  # a connection that failed: libpq's own words say why
     else:
-        fields = [f"{e.field}: {e.message}" for e in getattr(typed, "errors", ())]
-        message = "; ".join([str(typed), *fields])
-        if isinstance(original, psycopg.Error) and original.sqlstate is None:
-            message = str(original)  # a connection that failed: libpq's own words say why
+        fields = (f"{e.field}: {e.message}" for e in getattr(typed, "errors", ()))
+        message = "; ".join([str(typed), *(field for field in fields if field not in str(typed))])
     return message.strip().split("\n")[0]
 
 

@@ -49,8 +49,8 @@ class JobIn(Struct, frozen=True, omit_defaults=True):
 
 
 class Replay(Struct, frozen=True):
-    """What an earlier request with the same Idempotency-Key got."""
+    """What an earlier request with the same Idempotency-Key got; `ids` are of jobs that it made."""
 
-    ids: list[int]
     hash: str
     answer: dict[str, Any]
+    ids: list[int] = []

@@ -1,26 +1,19 @@
 """JSON bodies: fast where they are fine, exact about the field where they are not."""
 
 import json
-import re
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
 import msgspec
 
 from app.errors import FieldError, Invalid, Malformed
-from app.http.catalogue import join_path
+from app.fields import field_error, join_path
 
 T = TypeVar("T")
 DEPTH = 32
 # Around the arguments lie the body, its list of jobs and the job.
 ENVELOPE = 3
 NUL = b"\\u0000"
-
-_AT = re.compile(r"^(?P<message>.*?)(?: - at `\$(?P<path>.*)`)?$", re.DOTALL)
-_OBJECT_FIELD = re.compile(
-    r"Object (?P<what>missing required|contains unknown) field `(?P<name>.*)`", re.DOTALL
-)
-_SAYS = {"missing required": "is missing", "contains unknown": "is unknown"}
 
 
 class _Bad(str):
@@ -58,17 +51,6 @@ def check(body: bytes, depth: int) -> None:
     fault = _first_fault(body, depth)
     if fault:
         raise _invalid(fault)
-
-
-def field_error(exc: msgspec.ValidationError) -> FieldError:
-    """msgspec tells path and reason only in its text; it is turned into a field here and nowhere else."""
-    found = _AT.match(str(exc))
-    assert found is not None
-    path, message = (found["path"] or "").lstrip("."), found["message"]
-    about = _OBJECT_FIELD.match(message)
-    if about is not None:
-        return FieldError(join_path(path, [about["name"]]), _SAYS[about["what"]])
-    return FieldError(path or "body", message[:1].lower() + message[1:])
 
 
 def _sharpen(body: bytes, exc: msgspec.ValidationError) -> Invalid | Malformed:

@@ -1,30 +1,28 @@
 """POST /v1/jobs and POST /v1/jobs:batch."""
 
 import asyncio
-import hashlib
-from typing import Any
 
 import msgspec
 import psycopg
 from aiohttp import web
 
+from app.commands.catalogue import Catalogue
 from app.commands.enqueue_batch import enqueue_batch
-from app.commands.jobs_in import Cause, Idempotency, JobIn, Replay
+from app.commands.jobs_in import Cause, JobIn, Replay
 from app.database.notifier import queue_channels
 from app.database.sqlstates import translate
-from app.errors import IdempotencyKeyReused, OnewriterError, QueueingLockTaken, QueueRefusesTask
+from app.errors import OnewriterError, QueueingLockTaken, QueueRefusesTask
 from app.http.bodies import Enqueued, EnqueuedBatch, NewBatch, NewJob
-from app.http.catalogue import Catalogue
 from app.http.content import decode
 from app.http.created import Created, fits
+from app.http.idempotency import REPLAYED, idempotency_of, require_same
 from app.http.preparing import find, prepare, timing, within
 from app.http.registry import Call
-from app.http.requests import BATCH_BYTES, idempotency_key_of, job_url, json_response, read_body
+from app.http.requests import BATCH_BYTES, job_url, json_response, read_body
 
 MOST_ERRORS = 100
 # After this many jobs of a batch the other requests get a turn.
 TURN = 200
-REPLAYED = {"Idempotent-Replayed": "true"}
 
 _NEW_JOB = msgspec.json.Decoder(NewJob)
 _NEW_BATCH = msgspec.json.Decoder(NewBatch)
@@ -36,7 +34,7 @@ async def post_job(call: Call) -> web.StreamResponse:
     entry = find(await _catalogue(call), call.key, body.task)
     asked = timing()
     status = asked.status(body)
-    idempotency = _idempotency(call, body, {"status": status})
+    idempotency = idempotency_of(call, body, {"status": status})
     job = prepare(body, entry, call.key, asked.now, request_id=call.request_id, idempotency=idempotency)
     outcome = await call.services.enqueuer.submit(job)
     if isinstance(outcome, Replay):
@@ -46,7 +44,7 @@ async def post_job(call: Call) -> web.StreamResponse:
 
 def _replay_job(call: Call, replay: Replay, job: JobIn) -> web.StreamResponse:
     assert job.idempotency is not None
-    _require_same(replay, job.idempotency)
+    require_same(replay, job.idempotency)
     return _created(call, Enqueued(replay.ids[0], replay.answer["status"], job.task, job.queue), REPLAYED)
 
 
@@ -60,7 +58,7 @@ def _created(call: Call, body: Enqueued, headers: dict[str, str]) -> web.StreamR
 async def post_batch(call: Call) -> web.Response:
     body = decode(_NEW_BATCH, await read_body(call.request, BATCH_BYTES))
     call.key.spend(len(body.jobs) - 1, least=0)  # a job each; the request itself was one
-    idempotency = _idempotency(call, body, {})
+    idempotency = idempotency_of(call, body, {})
     jobs = await _prepare_all(call, body, await _catalogue(call))
     try:
         async with call.services.connection() as conn:
@@ -69,7 +67,7 @@ async def post_batch(call: Call) -> web.Response:
         raise _placed(translate(exc)) from exc
     if isinstance(outcome, Replay):
         assert idempotency is not None
-        _require_same(outcome, idempotency)
+        require_same(outcome, idempotency)
         return json_response(EnqueuedBatch(outcome.ids), status=201, headers=REPLAYED)
     for queue in {job.queue for job in jobs}:
         call.services.notifier.notify(queue_channels(queue))
@@ -110,17 +108,3 @@ async def _catalogue(call: Call) -> Catalogue:
 
 def _cause(call: Call) -> Cause:
     return Cause(kind="http", actor=call.key.name, request_id=call.request_id)
-
-
-def _idempotency(call: Call, body: NewJob | NewBatch, answer: dict[str, Any]) -> Idempotency | None:
-    """The hash is of what the body says, not of its white space, and of which endpoint it was sent to."""
-    key = idempotency_key_of(call.request)
-    if key is None:
-        return None
-    digest = hashlib.sha256(call.request.path.encode() + b"\n" + msgspec.json.encode(body))
-    return Idempotency(call.key.id, key, digest.hexdigest(), answer)
-
-
-def _require_same(replay: Replay, idempotency: Idempotency) -> None:
-    if replay.hash != idempotency.hash:
-        raise IdempotencyKeyReused(facts={"ids": replay.ids} if len(replay.ids) == 1 else {})

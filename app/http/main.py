@@ -9,12 +9,12 @@ from typing import Any
 from aiohttp import web
 from alembic.script import ScriptDirectory
 
+from app.commands.catalogue import Catalogue, make_catalogue
 from app.commands.enqueue import Enqueuer
 from app.database.listener import Listener
 from app.database.notifier import Notifier
 from app.database.pool import Pool, open_pool
 from app.http.cached import Cached
-from app.http.catalogue import Catalogue, make_catalogue
 from app.http.keyring import Keyring, make_keyring
 from app.http.measurements import Measurements
 from app.http.openapi import make_openapi

@@ -49,10 +49,20 @@ HEADERS: dict[str, dict[str, Any]] = {
         "description": "the same key and body within 24 hours is answered with the same job",
         "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
     },
+    "If-Match": {
+        "description": "the ETag that it was read with, or *: else a 412",
+        "schema": {"type": "string"},
+    },
+    "If-None-Match": {
+        "description": "* on PUT: only a new one, else a 412; ETags on GET: what is known is a 304",
+        "schema": {"type": "string"},
+    },
     "Last-Event-ID": {"description": "resumes a stream after this event", "schema": {"type": "string"}},
 }
+NO_CONTENT = (204, 304)
 ANSWER_HEADERS: dict[str, dict[str, Any]] = {
-    "Location": {"description": "the job or worker", "schema": {"type": "string", "format": "uri-reference"}},
+    "Location": {"description": "what was made", "schema": {"type": "string", "format": "uri-reference"}},
+    "ETag": {"description": "the revision, in quotes", "schema": {"type": "string"}},
     "Idempotent-Replayed": {"description": "true on a replay", "schema": {"type": "string"}},
 }
 
@@ -157,7 +167,7 @@ def _answer(answer: Answer) -> dict[str, Any]:
         shown["headers"] = {name: ANSWER_HEADERS[name] for name in answer.headers}
     if answer.body is not None:
         shown["content"] = {answer.media: {"schema": {"$ref": REF.format(name=answer.body.__name__)}}}
-    elif answer.status != 204:
+    elif answer.status not in NO_CONTENT:
         shown["content"] = {answer.media: {}}
     return shown
 

@@ -50,6 +50,7 @@ async def index(call: Call) -> web.Response:  # noqa: ARG001 (the signature of h
             "jobs": "/v1/jobs",
             "tasks": "/v1/tasks",
             "workers": "/v1/workers",
+            "schedules": "/v1/schedules",
             "live": "/livez",
             "ready": "/readyz",
             "problems": PATH.rstrip("/"),

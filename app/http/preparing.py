@@ -5,15 +5,15 @@ from typing import NamedTuple
 
 import msgspec
 
+from app.commands.catalogue import Catalogue, Entry
 from app.commands.jobs_in import Idempotency, JobIn
-from app.errors import FieldError, Invalid, OnewriterError, UnknownTask
+from app.commands.preparing import check_size, invalid, look_up, place
+from app.errors import FieldError, Invalid, OnewriterError
 from app.http.bodies import NewJob
-from app.http.catalogue import Catalogue, Entry
 from app.http.content import decode_any
 from app.http.keyring import Key
 from app.queries.tasks import Task
 
-ARGS_BYTES = 64 * 1024
 YEARS = range(1970, 9000)
 
 
@@ -34,9 +34,7 @@ def timing() -> Timing:
 def find(catalogue: Catalogue, key: Key, name: str) -> Entry:
     """403 before 422: whoever may not use a name does not learn whether it exists."""
     key.require_task(name)
-    entry = catalogue.get(name)
-    if entry is None:
-        raise UnknownTask(f"no task is called {name}", errors=[FieldError("task", "is not published")])
+    entry = look_up(catalogue, name)
     if entry.task.name != name:
         key.require_task(entry.task.name)
     return entry
@@ -53,7 +51,7 @@ def prepare(
 ) -> JobIn:
     """Raises Invalid, InvalidArguments, NotAllowed. A job of a batch has no request_id of its own."""
     task = entry.task
-    queue = job.queue or task.queue or "default"
+    queue, priority, lock, queueing_lock = place(job, task)
     key.require_queue(queue)
     check_args(job.args, entry)
     if job.run_at is not None or job.expires_at is not None:
@@ -62,9 +60,9 @@ def prepare(
         task=task.name,
         queue=queue,
         args=job.args,
-        priority=job.priority if job.priority is not None else task.priority or 0,
-        lock=job.lock or task.lock,
-        queueing_lock=job.queueing_lock or task.queueing_lock,
+        priority=priority,
+        lock=lock,
+        queueing_lock=queueing_lock,
         key=job.key,
         run_at=job.run_at,
         delay=job.delay,
@@ -79,8 +77,7 @@ def prepare(
 
 def check_args(args: msgspec.Raw, entry: Entry) -> None:
     text = bytes(args)
-    if len(text) > ARGS_BYTES:
-        raise invalid("args", f"is {len(text)} bytes, at most {ARGS_BYTES} are allowed")
+    check_size(text)
     try:
         value = decode_any(text)
     except Invalid as exc:
@@ -108,10 +105,6 @@ def allowed_attempts(asked: int | None, task: Task) -> int | None:
     if task.max_attempts is not None and asked > task.max_attempts:
         raise invalid("max_attempts", f"the task allows {task.max_attempts}")
     return asked
-
-
-def invalid(field: str, message: str) -> Invalid:
-    return Invalid(f"{field}: {message}", errors=[FieldError(field, message)])
 
 
 def within(exc: OnewriterError, path: str) -> OnewriterError:

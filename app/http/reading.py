@@ -6,10 +6,10 @@ from typing import NoReturn, TypeVar
 import msgspec
 from aiohttp import web
 
+from app.commands.catalogue import Catalogue
 from app.database.pool import Connection
 from app.errors import FieldError, Invalid, JobGone, JobNotFound, NotFound
 from app.http.bodies import Attempts, JobPage, ListJobs, Tasks
-from app.http.catalogue import Catalogue
 from app.http.cursors import make_cursor, read_cursor
 from app.http.keyring import Key
 from app.http.registry import Call

@@ -23,7 +23,8 @@ from app.errors import (
     Malformed,
     WorkerNotFound,
 )
-from app.http.content import decode, field_error
+from app.fields import field_error
+from app.http.content import decode
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -102,7 +103,8 @@ def _without_null(shape: type[msgspec.Struct]) -> type[msgspec.Struct]:
     fields = [
         (field.name, _not_none(field.type) | UnsetType, UNSET) for field in msgspec.structs.fields(shape)
     ]
-    return msgspec.defstruct(shape.__name__, fields, forbid_unknown_fields=True)
+    names = {field.name: field.encode_name for field in msgspec.structs.fields(shape)}
+    return msgspec.defstruct(shape.__name__, fields, forbid_unknown_fields=True, rename=names)
 
 
 def _not_none(kind: Any) -> Any:
@@ -120,7 +122,7 @@ def refuse_query(request: web.Request) -> None:
 def job_id_of(request: web.Request) -> int:
     """What is no id is no job: 404."""
     text = request.match_info["job_id"]
-    if not _is_id(text):
+    if not is_id(text):
         raise JobNotFound(f"no job has the id {text[:40]}")
     return int(text)
 
@@ -128,7 +130,7 @@ def job_id_of(request: web.Request) -> int:
 def worker_id_of(request: web.Request) -> int:
     """What is no id is no worker: 404."""
     text = request.match_info["worker_id"]
-    if not _is_id(text):
+    if not is_id(text):
         raise WorkerNotFound(f"no worker has the id {text[:40]}")
     return int(text)
 
@@ -148,7 +150,7 @@ def job_url(job_id: int) -> str:
     return f"/v1/jobs/{job_id}"
 
 
-def _is_id(text: str) -> bool:
+def is_id(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= 19 and 0 < int(text) <= BIGGEST_ID
 
 

@@ -9,12 +9,12 @@ import msgspec
 from aiohttp import web
 from psycopg.types.json import set_json_loads
 
+from app.commands.catalogue import Catalogue
 from app.commands.enqueue import Enqueuer
 from app.database.listener import Listener
 from app.database.notifier import Notifier
 from app.database.pool import Connection, Pool
 from app.http.cached import Cached
-from app.http.catalogue import Catalogue
 from app.http.keyring import Keyring
 from app.http.measurements import Measurements
 from app.http.traffic import Traffic

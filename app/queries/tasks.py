@@ -11,7 +11,10 @@ from app.database.pool import Connection
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """A published task. `schema` is the JSON Schema of its arguments, `max_attempts` counts runs."""
+    """A published task. `schema` is the JSON Schema of its arguments, `max_attempts` counts runs.
+
+    A schedule may have its `group` as a target.
+    """
 
     name: str
     source: str
@@ -24,13 +27,14 @@ class Task:
     retry: Any
     timeout: float | None
     max_attempts: int | None
+    group: str | None
     aliases: list[str]
     published_at: datetime
 
 
 _TASKS = """
     select name, source, description, queue, priority, lock, queueing_lock, schema, retry, timeout,
-           max_attempts, aliases, published_at
+           max_attempts, "group", aliases, published_at
       from server_api.task order by name"""
 
 

@@ -16,6 +16,8 @@ from app.settings import DEFAULT_ENVIRONMENT
 log = logging.getLogger(__name__)
 
 NAME = "scheduler"
+# Held beside the lead by whoever fires schedules: so that /readyz can tell that nobody does.
+FIRING = "schedules"
 # Seconds between two tries of a process that doesn't lead.
 RETRY = (5.0, 10.0)
 # Seconds between two tries or runs, however often somebody signals: NOTIFY cannot be forbidden.
@@ -29,11 +31,17 @@ class Leadership:
     """
 
     def __init__(
-        self, dsn: str, *, environment: str = DEFAULT_ENVIRONMENT, retry: tuple[float, float] = RETRY
+        self,
+        dsn: str,
+        *,
+        environment: str = DEFAULT_ENVIRONMENT,
+        fires: bool = True,
+        retry: tuple[float, float] = RETRY,
     ) -> None:
         self.called = asyncio.Event()
         self._dsn = dsn
         self._environment = environment
+        self._locks = (NAME, FIRING) if fires else (NAME,)
         self._retry = retry
         self._refused = ""
         self._conn: Connection | None = None
@@ -61,7 +69,7 @@ class Leadership:
     async def _elected(self, conn: Connection) -> bool:
         """A copy that nobody armed is said once; it is asked again when it may have been armed."""
         try:
-            led = await elect(conn, self._environment)
+            led = await self._take_locks(conn)
         except psycopg.Error as exc:
             if exc.sqlstate not in QUARANTINED:
                 raise
@@ -73,6 +81,13 @@ class Leadership:
         self._refused = ""
         return led
 
+    async def _take_locks(self, conn: Connection) -> bool:
+        """In order: only who leads may fire. Where the second is still held, it is asked again."""
+        for lock in self._locks:
+            if not await elect(conn, lock, self._environment):
+                return False
+        return True
+
     async def _pause(self) -> None:
         seconds = random.uniform(*self._retry)  # jitter
         if not self._refused:
@@ -80,7 +95,8 @@ class Leadership:
             return
         await asyncio.sleep(min(GAP, seconds))
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.called.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self.called.wait()
 
     async def close(self) -> None:
         if self._conn is not None:
@@ -94,7 +110,7 @@ class Leadership:
         return self._conn
 
 
-async def elect(conn: Connection, environment: str) -> bool:
-    cursor = await conn.execute("select server_api.elect(%s, %s)", [NAME, environment])
+async def elect(conn: Connection, lock: str, environment: str) -> bool:
+    cursor = await conn.execute("select server_api.elect(%s, %s)", [lock, environment])
     row = await cursor.fetchone()
     return bool(row and row[0])

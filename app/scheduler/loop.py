@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -16,19 +17,21 @@ from app.scheduler.election import GAP, Leadership
 log = logging.getLogger(__name__)
 
 RunOnce = Callable[[Connection], Awaitable[float | None]]
+CHANNEL = "ow_sched"
 
 
 @dataclass
 class Loop:
-    """`run_once` answers the seconds until there is something to do, or None; `longest` bounds the sleep.
+    """`run_once` answers the seconds until there is something to do, or None.
 
-    `signalled`: whether a NOTIFY ends it before that.
+    The sleep lasts from `shortest` to `longest`; a NOTIFY on `channel` ends it, but not before GAP is over.
     """
 
     name: str
     run_once: RunOnce
     longest: float
-    signalled: bool = True
+    shortest: float = GAP
+    channel: str | None = CHANNEL
     wake: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self, leadership: Leadership) -> None:
@@ -48,11 +51,15 @@ class Loop:
                 log.info("%s works again", self.name)
             healthy = True
             backoff.reset()
-            await self._sleep(self.longest if delay is None else min(max(delay, GAP), self.longest))
+            wanted = self.longest if delay is None else max(delay, self.shortest)
+            await self._sleep(min(wanted, self.longest))
 
     async def _sleep(self, seconds: float) -> None:
+        """What is due within GAP is not late for it; only signals wait."""
         await asyncio.sleep(min(GAP, seconds))
-        try:
-            await asyncio.wait_for(self.wake.wait(), max(seconds - GAP, 0))
-        except TimeoutError:
+        if seconds <= GAP:
             return
+        # Not wait_for: up to Python 3.11 it forgets a cancellation that comes together with the signal.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds - GAP):
+                await self.wake.wait()

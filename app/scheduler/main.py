@@ -5,26 +5,33 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+from collections.abc import Sequence
 
-from app.database.listener import Listener
-from app.scheduler import expiry, janitor, registry, rescue, retention
+from app.database.listener import Callback, Listener
+from app.scheduler import expiry, janitor, registry, rescue, retention, schedules
 from app.scheduler.election import Leadership
 from app.scheduler.janitor import Janitor
-from app.scheduler.loop import Loop
+from app.scheduler.loop import CHANNEL, Loop
 from app.scheduler.retention import Ages, Retention
+from app.scheduler.schedules import Schedules
 from app.settings import Settings
 
 log = logging.getLogger(__name__)
 
-CHANNEL = "ow_sched"
 
-
-def make_loops(settings: Settings, ending: Janitor | None) -> list[Loop]:
+def make_loops(settings: Settings, firing: Schedules, ending: Janitor | None) -> list[Loop]:
     loops = [
         Loop("rescue", rescue.run_once, rescue.LONGEST),
         Loop("expiry", expiry.run_once, expiry.LONGEST),
-        Loop("retention", Retention(Ages.of(settings)).run_once, retention.LONGEST, signalled=False),
+        Loop("retention", Retention(Ages.of(settings)).run_once, retention.LONGEST, channel=None),
         *registry.make_checks(settings),
+        Loop(
+            "schedules",
+            firing.run_once if settings.scheduler_enabled else firing.close,
+            schedules.LONGEST,
+            shortest=schedules.SHORTEST,
+            channel=schedules.CHANNEL,
+        ),
     ]
     if ending is not None:
         loops.append(Loop("janitor", ending.run_once, janitor.LONGEST))
@@ -38,6 +45,29 @@ def make_janitor(settings: Settings) -> Janitor | None:
     return None
 
 
+def make_leadership(settings: Settings) -> Leadership:
+    if not settings.scheduler_enabled:
+        log.warning("ONEWRITER_SCHEDULER_ENABLED is false: while this process leads, no schedule fires")
+    return Leadership(
+        settings.database_url, environment=settings.environment, fires=settings.scheduler_enabled
+    )
+
+
+def make_callbacks(loops: Sequence[Loop], leadership: Leadership, firing: Schedules) -> dict[str, Callback]:
+    """Each channel wakes its loops; an armed copy has a lead to have, and published tasks are other tasks."""
+
+    def wake(channel: str) -> None:
+        for loop in loops:
+            if loop.channel == channel:
+                loop.wake.set()
+
+    def called() -> None:
+        leadership.called.set()
+        wake(CHANNEL)
+
+    return {CHANNEL: called, schedules.CHANNEL: lambda: wake(schedules.CHANNEL), "ow_conf": firing.forget}
+
+
 async def run(settings: Settings) -> None:
     """Serves until told to stop; a run in flight is rolled back whole."""
     stop = asyncio.Event()
@@ -48,18 +78,16 @@ async def run(settings: Settings) -> None:
 
 async def run_until(stop: asyncio.Event, settings: Settings) -> None:
     dsn = settings.database_url
-    leadership, ending = Leadership(dsn, environment=settings.environment), make_janitor(settings)
-    loops = make_loops(settings, ending)
+    leadership, ending = make_leadership(settings), make_janitor(settings)
+    firing = Schedules()
+    loops = make_loops(settings, firing, ending)
+    callbacks = make_callbacks(loops, leadership, firing)
 
-    def wake() -> None:
-        leadership.called.set()
-        for loop in loops:
-            if loop.signalled:
-                loop.wake.set()
+    def look() -> None:
+        for callback in callbacks.values():
+            callback()
 
-    async with Listener(
-        dsn, {CHANNEL: wake}, on_reconnect=wake, application_name="onewriter scheduler listen"
-    ):
+    async with Listener(dsn, callbacks, on_reconnect=look, application_name="onewriter scheduler listen"):
         tasks = [asyncio.create_task(loop.run(leadership), name=loop.name) for loop in loops]
         stopping = asyncio.create_task(stop.wait())
         # A loop never ends by itself; if a defect ends one, the process ends with it and says so.

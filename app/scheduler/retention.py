@@ -1,4 +1,4 @@
-"""What is old goes: finished jobs by their status's age, Idempotency-Keys, silent workers, the audit."""
+"""What is old goes: finished jobs by their status's age, Idempotency-Keys, silent workers, runs, audit."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ class Ages:
     cancelled: timedelta | None
     aborted: timedelta | None
     workers: timedelta | None
+    runs: timedelta | None
     audit: timedelta | None
 
     @classmethod
@@ -47,6 +48,7 @@ class Ages:
             settings.prune_cancelled_after,
             settings.prune_aborted_after,
             settings.prune_workers_after,
+            settings.prune_runs_after,
             settings.prune_audit_after,
         )
 
@@ -71,11 +73,13 @@ class Retention:
         jobs = await self._prune_jobs(conn) if any(self._ages.of_jobs) else 0
         answers = await self._prune_all(conn, "select server_api.forget_idempotency()")
         workers = await self._prune_aged(conn, "select server_api.prune_workers(%s)", self._ages.workers)
+        runs = await self._prune_aged(conn, "select server_api.prune_runs(%s)", self._ages.runs)
         lines = await self._prune_aged(conn, "select server_api.prune_audit(%s)", self._ages.audit)
-        if jobs or answers or workers or lines:
+        if jobs or answers or workers or runs or lines:
             log.info(
-                "pruned %s jobs, %s answers, %s workers, %s lines of the audit", jobs, answers, workers, lines
-            )
+                "pruned %s jobs, %s answers, %s workers, %s runs, %s lines of the audit",
+                jobs, answers, workers, runs, lines,
+            )  # fmt: skip
         return max(self._every, SPARING * self._in_vain)
 
     async def _prune_jobs(self, conn: Connection) -> int:

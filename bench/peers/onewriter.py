@@ -75,6 +75,8 @@ class Onewriter(Peer):
     settings = "as installed"
     keeps = "the job's row with its result, for 7 days"
     drain_jobs = 100_000
+    # Seconds between a worker's; its default.
+    heartbeat = 5.0
 
     @property
     def versions(self) -> Mapping[str, str]:

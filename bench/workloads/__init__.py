@@ -3,6 +3,7 @@
 from bench.workload import Workload
 from bench.workloads.backlog import Backlog
 from bench.workloads.cost import Cost
+from bench.workloads.delayed import Delayed
 from bench.workloads.drain import Drain
 from bench.workloads.enqueue_bulk import EnqueueBulk
 from bench.workloads.enqueue_single import EnqueueSingle
@@ -13,6 +14,7 @@ from bench.workloads.locks import Locks
 from bench.workloads.mix import Mix
 from bench.workloads.naps import Naps
 from bench.workloads.pickup import Pickup
+from bench.workloads.schedules import Schedules
 from bench.workloads.snapshot import Snapshot
 from bench.workloads.sustained import Sustained
 
@@ -27,6 +29,7 @@ WORKLOADS: dict[str, Workload] = {
         HttpEnqueue(64, times=5.0),
         HttpResult(),
         Pickup(),
+        Delayed(),
         Sustained(),
         Naps(),
         Mix(),
@@ -34,6 +37,7 @@ WORKLOADS: dict[str, Workload] = {
         Backlog(),
         Snapshot(),
         IdleMinute(),
+        Schedules(),
         Cost(),
     )
 }

@@ -1,6 +1,6 @@
 -- jobs.add: inserts jobs, each independent of the others; answers the ids drawn and the places (from 0) that got none.
 -- Caller: internal
--- Writes: procrastinate.procrastinate_jobs.id, .queue_name, .task_name, .priority, .lock, .queueing_lock, .args, .status, .scheduled_at, .created_at, .due_at, .expires_at, .timeout, .max_attempts, .cause_id, .actor, .request_id, .gate, jobs.cause.id, .kind, .actor, .request_id, .ref, .reason, .first_job, .last_job, jobs.job_detail.job_id, .key, jobs.queue.name, jobs.idempotency.api_key, .key, .hash, .job_ids, .answer, .created_at
+-- Writes: procrastinate.procrastinate_jobs.id, .queue_name, .task_name, .priority, .lock, .queueing_lock, .args, .status, .scheduled_at, .created_at, .due_at, .expires_at, .timeout, .max_attempts, .cause_id, .actor, .request_id, .run_id, .gate, jobs.cause.id, .kind, .actor, .request_id, .ref, .reason, .first_job, .last_job, jobs.job_detail.job_id, .key, jobs.queue.name, jobs.idempotency.api_key, .key, .hash, .job_ids, .answer, .created_at
 -- Calls: jobs.forget_old_keys, jobs.refuse_misfits
 -- Moves: new -> todo
 -- Raises: OWT01 {"index", "queue", "task", "takes"}; class 22 and 23 for content that the tables refuse
@@ -23,18 +23,18 @@ begin
     with added as (
         insert into procrastinate_jobs
               (id, queue_name, task_name, priority, lock, args, status, scheduled_at, due_at, gate, created_at,
-               expires_at, timeout, max_attempts, cause_id, actor, request_id)
+               expires_at, timeout, max_attempts, cause_id, actor, request_id, run_id)
         select ids[l.ord], l.queue, l.task, coalesce(l.priority, 0), l.lock, coalesce(l.args, '{}'), 'todo',
                case when l.planned > _now then l.planned end, case when l.planned <= _now then l.planned end,
                case when l.planned > _now then 2 when l.lock is null then 0 else 1 end, _now,
-               l.expires_at, l.timeout, l.max_attempts, _cause_id, l.actor, l.request_id
+               l.expires_at, l.timeout, l.max_attempts, _cause_id, l.actor, l.request_id, l.run_id
           from (select coalesce(x.run_at, _now + make_interval(secs => x.delay)) as planned, x.*
                   from rows from (jsonb_to_recordset(_jobs) as (
                         task text, queue text, priority integer, lock text, queueing_lock text, key text, args jsonb,
                         run_at timestamptz, delay double precision, expires_at timestamptz, timeout real,
-                        max_attempts integer, actor text, request_id text, idempotency jsonb))
+                        max_attempts integer, actor text, request_id text, run_id bigint, idempotency jsonb))
                        with ordinality as x(task, queue, priority, lock, queueing_lock, key, args, run_at, delay,
-                                            expires_at, timeout, max_attempts, actor, request_id, idempotency, ord)
+                                            expires_at, timeout, max_attempts, actor, request_id, run_id, idempotency, ord)
                  where x.queueing_lock is null and x.key is null and x.idempotency is null) as l
         returning queue_name)
     select count(*), array(select d.queue_name from (select distinct a.queue_name from added as a) as d
@@ -50,9 +50,9 @@ begin
               from rows from (jsonb_to_recordset(_jobs) as (
                     task text, queue text, priority integer, lock text, queueing_lock text, key text, args jsonb,
                     run_at timestamptz, delay double precision, expires_at timestamptz, timeout real,
-                    max_attempts integer, actor text, request_id text, idempotency jsonb))
+                    max_attempts integer, actor text, request_id text, run_id bigint, idempotency jsonb))
                    with ordinality as x(task, queue, priority, lock, queueing_lock, key, args, run_at, delay,
-                                        expires_at, timeout, max_attempts, actor, request_id, idempotency, ord)
+                                        expires_at, timeout, max_attempts, actor, request_id, run_id, idempotency, ord)
              where x.queueing_lock is not null or x.key is not null or x.idempotency is not null
         ), claimed_key as (
             insert into jobs.idempotency (api_key, key, hash, job_ids, answer, created_at)
@@ -65,11 +65,11 @@ begin
         ), added as (
             insert into procrastinate_jobs
                   (id, queue_name, task_name, priority, lock, queueing_lock, args, status, scheduled_at, due_at, gate,
-                   created_at, expires_at, timeout, max_attempts, cause_id, actor, request_id)
+                   created_at, expires_at, timeout, max_attempts, cause_id, actor, request_id, run_id)
             select l.job_id, l.queue, l.task, coalesce(l.priority, 0), l.lock, l.queueing_lock, coalesce(l.args, '{}'),
                    'todo', case when l.planned > _now then l.planned end, case when l.planned <= _now then l.planned end,
                    case when l.planned > _now then 2 when l.lock is null then 0 else 1 end, _now,
-                   l.expires_at, l.timeout, l.max_attempts, _cause_id, l.actor, l.request_id
+                   l.expires_at, l.timeout, l.max_attempts, _cause_id, l.actor, l.request_id, l.run_id
               from item as l
              where l.idempotency is null or l.job_id in (select k.job_id from claimed_key as k)
              order by l.queueing_lock, l.job_id

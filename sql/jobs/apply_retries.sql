@@ -4,7 +4,7 @@
 -- Calls: jobs.finish, jobs.give_back
 -- Raises: class 22 and 23 for content that the tables refuse
 create or replace function jobs.apply_retries(
-    _session bigint, _retry jsonb, out queues text[], out locks text[], out handled boolean)
+    _session bigint, _retry jsonb, out queues text[], out locks text[], out signals text[])
     language plpgsql
     set search_path = pg_catalog, procrastinate, jobs, pg_temp
     set enable_seqscan = off set jit = off
@@ -29,6 +29,6 @@ begin
     _b := jobs.give_back(_session, 'retry', coalesce(_again, '[]'));
     queues := _b.queues;
     locks := _f.locks || _b.locks;
-    handled := _f.handled;
+    signals := _f.signals;
 end
 $$;

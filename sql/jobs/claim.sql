@@ -1,7 +1,7 @@
 -- jobs.claim: hands ready jobs to a session, at most 256 KB of arguments (at least one job) at a time.
 -- Caller: internal
 -- Writes: procrastinate.procrastinate_jobs.status, .worker_id, .claim_no, .started_at
--- Calls: jobs.candidates, jobs.channels, jobs.choose, jobs.promote
+-- Calls: jobs.candidates, jobs.channels, jobs.choose, jobs.next_in_line, jobs.promote
 -- Moves: todo -> doing
 -- Raises: nothing
 create or replace function jobs.claim(
@@ -69,6 +69,10 @@ begin
     wake := jobs.channels(_left_queues);
     if _promoted > claimed then
         wake := wake || coalesce(jobs.channels(_queues), array['ow_any']);
+    end if;
+    if _promoted = _want then
+        -- More may be due than fit in here: the next one looks at once, and asks the one after it.
+        wake := wake || jobs.next_in_line(_session, _queues);
     end if;
 end
 $$;

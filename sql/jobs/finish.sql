@@ -1,11 +1,12 @@
--- jobs.finish: ends runs that the session still holds, with their results; answers how many, and their locks.
+-- jobs.finish: ends runs that the session still holds, with their results; answers how many, their locks, and what to signal of them.
 -- Caller: internal
 -- Writes: procrastinate.procrastinate_jobs.status, .attempts, .abort_requested, .started_at, .finished_at, .result, .error, .reason, jobs.outbox.job_id, .claim_no, .event, .at
+-- Calls: jobs.end_members
 -- Moves: doing -> succeeded|failed|aborted
 -- Raises: class 22 and 23 for content that the tables refuse
 create or replace function jobs.finish(
     _session bigint, _ids bigint[], _claims integer[], _results text[], _failures text[],
-    out ended integer, out locks text[], out handled boolean)
+    out ended integer, out locks text[], out signals text[])
     language plpgsql
     set search_path = pg_catalog, procrastinate, jobs, pg_temp
     set enable_nestloop = off set enable_mergejoin = off set enable_seqscan = off set enable_bitmapscan = off
@@ -36,8 +37,13 @@ begin
                                       where s.task = e.task_name and s.event in (e.status::text, '*'))
         returning 1
     )
-    select count(*), array_agg(distinct e.lock) filter (where e.lock is not null), exists (select from event)
-      into ended, locks, handled
+    select count(*), array_agg(distinct e.lock) filter (where e.lock is not null),
+           case when exists (select from event) then array['ow_out'] end
+      into ended, locks, signals
       from ended as e;
+    -- One look for all: a run that waits for one of these jobs runs.
+    if exists (select from jobs.schedule_run as r where r.state = 'running') then
+        signals := signals || jobs.end_members(_ids);
+    end if;
 end
 $$;

@@ -43,7 +43,7 @@ begin
         end if;
         -- Whoever cancelled it was told that it ends: it must not run once more because its worker stops.
         if _kind = 'release' and _job.abort_requested then
-            signals := signals || (select case when f.handled then array['ow_job', 'ow_out'] else array['ow_job'] end
+            signals := signals || (select 'ow_job'::text || f.signals
                                      from jobs.finish(_session, array[_job.id], array[_job.claim_no], null,
                                                       array['["aborted", "Aborted on request."]']) as f);
             continue;

@@ -1,6 +1,7 @@
 -- jobs.next_due: seconds until a session should look for the next scheduled job of its queues; null if there is none.
 -- Caller: internal
 -- Writes: nothing
+-- Calls: jobs.idle_sessions
 -- Raises: nothing
 create or replace function jobs.next_due(_session bigint, _queues text[]) returns numeric
     language plpgsql
@@ -17,11 +18,11 @@ begin
     if _at is null then
         return null;
     end if;
-    -- The eldest session looks in time, the others a little later each: most find it taken by then and were not
-    -- woken for nothing together.
-    select least(count(*), 20) into _elder from jobs.session as s
-     where s.id < _session and s.lost_at is null and s.closed_at is null
-       and (s.queues is null or _queues is null or s.queues && _queues);
-    return greatest(0, round(extract(epoch from _at - clock_timestamp())::numeric, 4)) + _elder * 0.05;
+    -- The eldest session with a free slot looks in time. The others are its net and look twice as late each as the one
+    -- before, up to a heartbeat: what they cost together hardly grows with their number. Eight are as good as many.
+    select count(*) into _elder
+      from (select from jobs.idle_sessions(_queues) as i(id) where i.id < _session limit 8) as elder;
+    return greatest(0, round(extract(epoch from _at - clock_timestamp())::numeric, 4))
+           + case _elder when 0 then 0 else least(0.025 * 2 ^ _elder, 5) end;
 end
 $$;

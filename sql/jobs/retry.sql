@@ -1,7 +1,7 @@
 -- jobs.retry: a person's retry of a job that did not succeed: the same id, one more run allowed.
 -- Caller: internal
 -- Writes: procrastinate.procrastinate_jobs.status, .gate, .scheduled_at, .worker_id, .abort_requested, .crashes, .max_attempts, .expires_at, .finished_at, .reason, .error, jobs.attempt.job_id, .claim_no, .attempt, .session_id, .status, .reason, .started_at, .finished_at, .error, jobs.job_event.job_id, .type, .actor, .reason
--- Calls: jobs.channels, jobs.fail_with, jobs.locked_job, jobs.refuse_misfits, jobs.status_of
+-- Calls: jobs.channels, jobs.fail_with, jobs.locked_job, jobs.refuse_misfits, jobs.reopen_run, jobs.status_of
 -- Moves: failed|cancelled|aborted -> todo
 -- Raises: OWN01, OWN03, OWS01 {"status"}, OWQ01 {"job_id"}, OWT01 {"queue", "task", "takes"}
 create or replace function jobs.retry(_job_id bigint, _actor text, _reason text) returns json
@@ -34,6 +34,9 @@ begin
             (select o.id from procrastinate_jobs as o
               where o.status = 'todo' and o.queueing_lock = _job.queueing_lock)));
     end;
+    if _job.run_id is not null then
+        perform jobs.reopen_run(_job_id, _job.run_id);
+    end if;
     insert into jobs.job_event (job_id, type, actor, reason) values (_job_id, 'retried', _actor, _reason);
     return json_build_object('status', 'ready', 'wake',
                              array['ow_job'] || jobs.channels(array[_job.queue_name]));

@@ -5,7 +5,7 @@
 -- Raises: OWV01 for more than 1,000 items
 create or replace function jobs.settle(
     _session bigint, _ids bigint[], _claims integer[], _results text[], _failures text[],
-    out stale bigint[], out failed jsonb, out locks text[], out handled boolean)
+    out stale bigint[], out failed jsonb, out locks text[], out signals text[])
     language plpgsql
     set search_path = pg_catalog, procrastinate, jobs, pg_temp
     set jit = off
@@ -19,14 +19,14 @@ begin
     end if;
     failed := '{}';
     begin
-        select f.ended, f.locks, f.handled into _ended, locks, handled
+        select f.ended, f.locks, f.signals into _ended, locks, signals
           from jobs.finish(_session, _ids, _claims, _results, _failures) as f;
     exception
         when query_canceled or serialization_failure or deadlock_detected or lock_not_available then
             raise;
         when others then
             -- Something in the batch is not acceptable (NUL, 1e999999, an unknown status …): each for itself.
-            _ended := 0; locks := '{}'; handled := false;
+            _ended := 0; locks := '{}'; signals := '{}';
             for _n in 1..cardinality(_ids) loop
                 begin
                     _one := jobs.finish(_session, _ids[_n:_n], _claims[_n:_n], _results[_n:_n], _failures[_n:_n]);
@@ -41,7 +41,7 @@ begin
                 end;
                 _ended := _ended + _one.ended;
                 locks := locks || _one.locks;
-                handled := handled or _one.handled;
+                signals := signals || _one.signals;
             end loop;
     end;
     if _ended = cardinality(_ids) then

@@ -54,6 +54,7 @@ begin
         'wake', case when _holder is null then '{}'
                      else array['ow_job', 'ow_out'] || coalesce(jobs.channels(_s.queues), array['ow_any'])
                           || jobs.channels(_back.queues || jobs.unpark(_ended.locks || _back.locks))
+                          || _ended.signals || _back.signals
                 end,
         'next', (select case when min(s.expires_at) is not null
                          then round(greatest(0, extract(epoch from min(s.expires_at) - clock_timestamp())), 3) end

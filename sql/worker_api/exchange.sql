@@ -43,7 +43,7 @@ begin
     if _done is not null then
         _settled := jobs.settle(_session, _done, _claims, _results, _failures);
         _locks := coalesce(_settled.locks, '{}');
-        _wake := case when _settled.handled then array['ow_job', 'ow_out'] else array['ow_job'] end;
+        _wake := 'ow_job'::text || _settled.signals;
         if _settled.stale is not null then
             _extra := ',"stale":' || array_to_json(_settled.stale);
         end if;
@@ -53,7 +53,7 @@ begin
         _retried := jobs.settle_retries(_session, _retry);
         _queues := _retried.queues;
         _locks := _locks || _retried.locks;
-        _wake := _wake || case when _retried.handled then array['ow_job', 'ow_out'] else array['ow_job'] end;
+        _wake := _wake || 'ow_job'::text || _retried.signals;
         _failed := _failed || _retried.failed;
     end if;
     if _failed <> '{}' then

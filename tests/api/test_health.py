@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from app.scheduler.election import Leadership
 from tests.api.conftest import Api, Running, until
 from tests.support.cluster import Database, clone
 
@@ -14,7 +15,47 @@ async def test_well(api: Api) -> None:
     assert (await api.get("/livez", key=None)).body["status"] == "alive"
     reply = await api.get("/readyz", key=None)
     assert (reply.status, reply.body["status"]) == (200, "ready")
-    assert set(reply.body["checks"].values()) == {"ok"}
+    checks = reply.body["checks"]
+    assert checks.pop("scheduler") == "nobody leads"
+    assert set(checks.values()) == {"ok"}
+
+
+@pytest.mark.parametrize(("fires", "said"), [(True, "ok"), (False, "disabled")])
+async def test_a_scheduler_that_fires_nothing_is_told_and_no_reason_to_turn_red(
+    api: Api, fires: bool, said: str
+) -> None:
+    leadership = Leadership(api.db.dsn("server"), fires=fires)
+    await leadership.connection()
+    reply = await api.get("/readyz", key=None)
+    assert (reply.status, reply.body["checks"]["scheduler"]) == (200, said)
+    await leadership.close()
+
+
+async def test_only_who_leads_fires(api: Api) -> None:
+    """One that waits for the lead doesn't hold the other lock meanwhile."""
+    first = Leadership(api.db.dsn("server"), fires=False)
+    second = Leadership(api.db.dsn("server"), retry=(0.01, 0.02))
+    await first.connection()
+    waiting = asyncio.create_task(second.connection())
+    admin = await api.db.aconnect("admin")
+    asked = """select count(*) from pg_stat_activity where query like '%server_api.elect%' and state = 'idle'
+               and datname = current_database() and pid <> pg_backend_pid()"""
+
+    async def both() -> bool:
+        row = await (await admin.execute(asked)).fetchone()
+        return row == (2,)
+
+    await until(both)
+    reply = await api.get("/readyz", key=None)
+    assert reply.body["checks"]["scheduler"] == "disabled"
+    await first.close()
+    await waiting
+
+    async def fires() -> bool:
+        return bool((await api.get("/readyz", key=None)).body["checks"]["scheduler"] == "ok")
+
+    await until(fires)
+    await second.close()
 
 
 async def test_another_migration_head_is_named(api: Api) -> None:

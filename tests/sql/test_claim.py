@@ -150,3 +150,32 @@ def test_what_begins_at_once_is_what_the_worker_takes_first(
     assert [item["id"] for item in worker.claim(3, free=1, floor=floor)] == [first, prefetched]
     rows = server.execute("select id from server_api.job where started_at is not null").fetchall()
     assert rows == [(first,)]
+
+
+def test_one_idle_session_looks_in_time_and_the_others_are_its_net(db: Database) -> None:
+    """Each twice as late as the one before, up to 5 s; who has no free slot doesn't count."""
+    server = db.connect("server")
+    enqueue(server, job(delay=100))
+    sessions = [Session(db) for _ in range(12)]
+    eldest = sessions[0].exchange
+    after = [session.exchange(want=1)["due"] - eldest(want=1)["due"] for session in sessions]
+    assert after[:4] == pytest.approx([0, 0.05, 0.1, 0.2], abs=0.04)
+    assert after[7:] == pytest.approx([3.2, 5, 5, 5, 5], abs=0.3)
+    enqueue(server, job())
+    assert sessions[0].claim(1)
+    second, third = (session.exchange(want=1)["due"] for session in sessions[1:3])
+    assert third - second == pytest.approx(0.05, abs=0.04)
+
+
+def test_the_next_one_is_woken_for_what_is_due_beyond_what_one_takes(db: Database) -> None:
+    server, first, second, third = db.connect("server"), *(Session(db) for _ in range(3))
+    enqueue(server, job(delay=0.01), job(delay=0.02))
+    due = "select count(*) = 2 from server_api.job where run_at < clock_timestamp()"
+    deadline = time.monotonic() + 5
+    while server.execute(due).fetchone() != (True,):
+        assert time.monotonic() < deadline
+    woken = [name for name in first.exchange(want=1)["wake"] if name.startswith("ow_w_")]
+    assert woken == [f"ow_w_{second.id}"]
+    answer = second.exchange(want=1)
+    assert len(answer["jobs"]) == 1
+    assert "wake" not in answer or f"ow_w_{third.id}" not in answer["wake"], "nothing is left for the third"

@@ -1,7 +1,10 @@
 """Tasks of the tests with real processes: stock Procrastinate and nothing of ours."""
 
 import asyncio
+import ctypes
 import os
+import resource
+import signal
 import time
 from pathlib import Path
 
@@ -53,3 +56,30 @@ async def dies_after(file: str) -> None:
     """Takes its process along as soon as the file is there."""
     await waits_for(file)
     os._exit(17)
+
+
+@sample.task(name="eats_memory")
+async def eats_memory(megabytes: int) -> int:
+    """Beyond what its process may have."""
+    held, room = 0, megabytes * 1024 * 1024
+    resource.setrlimit(resource.RLIMIT_AS, (_size() + room, resource.RLIM_INFINITY))
+    eaten = []
+    while held <= 2 * room:
+        eaten.append(bytearray(1024 * 1024))
+        held += len(eaten[-1])
+    return held
+
+
+@sample.task(name="ended_by_the_kernel")
+async def ended_by_the_kernel() -> None:
+    """What the kernel does with whoever eats too much."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@sample.task(name="segfaults")
+async def segfaults() -> None:
+    ctypes.string_at(0)
+
+
+def _size() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()

@@ -14,6 +14,7 @@ import pytest
 from app.scheduler import retention
 from app.scheduler.main import make_loops
 from app.scheduler.retention import FEWEST, LATEST, Ages, Retention
+from app.scheduler.schedules import Schedules
 from app.settings import Settings
 from tests.support.cluster import Database
 from tests.system.test_scheduler import scheduler, until, value
@@ -57,6 +58,11 @@ async def test_a_walk_prunes_all_that_is_old_and_says_how_much(
         " values ('old/one', 'offline', now() - interval '31 days', '{}'),"
         " ('new/one', 'offline', now() - interval '29 days', '{}')"
     )
+    await admin.execute(
+        "insert into jobs.schedule_run (schedule, trigger, state, planned_at, finished_at)"
+        " select 'gone', 'cron', 'skipped', d, d from unnest(array[now() - interval '91 days',"
+        " now() - interval '89 days']) as d"
+    )
     await admin.execute("set session_replication_role = replica")
     await admin.execute("select jobs.record_audit('me', 'test', 'x', null) from generate_series(1, 9)")
     await admin.execute("update jobs.audit set at = now() - make_interval(days => 370 - id::integer)")
@@ -67,12 +73,13 @@ async def test_a_walk_prunes_all_that_is_old_and_says_how_much(
     assert await value(admin, "select count(*) from jobs.idempotency") == 0
     assert await value(admin, "select count(*) from jobs.audit") == 4 + 1, "and a line that says so"
     assert await value(admin, "select name from server_api.worker") == "new/one"
+    assert await value(admin, "select count(*) from jobs.schedule_run") == 1
     assert [r.getMessage() for r in caplog.records] == [
-        "pruned 2500 jobs, 1500 answers, 1 workers, 5 lines of the audit"
+        "pruned 2500 jobs, 1500 answers, 1 workers, 1 runs, 5 lines of the audit"
     ]
 
 
-async def test_an_idle_walk_is_four_statements_and_silent(
+async def test_an_idle_walk_is_five_statements_and_silent(
     db: Database, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -87,7 +94,7 @@ async def test_an_idle_walk_is_four_statements_and_silent(
     monkeypatch.setattr(retention, "call", counted)
     server = await db.aconnect("server")
     assert await retaining().run_once(server) == LATEST
-    assert len(asked) == 4
+    assert len(asked) == 5
     assert not caplog.records
 
 
@@ -160,9 +167,10 @@ async def test_a_lost_connection_in_the_middle_loses_nothing(db: Database) -> No
 
 async def test_a_signal_does_not_wake_it() -> None:
     """NOTIFY cannot be forbidden, and a walk over many jobs that stay is not free."""
-    signalled = {loop.name: loop.signalled for loop in make_loops(Settings(_env_file=None), None)}
-    assert not signalled.pop("retention")
-    assert all(signalled.values())
+    loops = make_loops(Settings(_env_file=None), Schedules(), None)
+    channels = {loop.name: loop.channel for loop in loops}
+    assert channels.pop("retention") is None
+    assert all(channels.values())
 
 
 async def test_it_rests_after_each_step(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,6 +62,31 @@ async def test_it_sleeps_as_long_as_the_run_says() -> None:
     assert seen[2] - seen[0] >= 0.1
 
 
+async def test_a_moment_nearer_than_the_gap_is_met(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loops, "GAP", 60.0)
+    seen: list[int] = []
+
+    async def run_once(_: Any) -> float:
+        seen.append(1)
+        loop.wake.set()
+        return 0.001
+
+    loop = Loop("x", run_once, longest=3600, shortest=0.001)
+    await run_through(loop, 3, seen)
+
+
+async def test_a_moment_that_has_come_does_not_make_it_spin() -> None:
+    seen: list[float] = []
+    clock = asyncio.get_running_loop().time
+
+    async def run_once(_: Any) -> float:
+        seen.append(clock())
+        return 0.0
+
+    await run_through(Loop("x", run_once, longest=3600, shortest=0.02), 3, seen)
+    assert seen[2] - seen[0] >= 0.035
+
+
 async def test_no_moment_means_the_longest_sleep() -> None:
     seen: list[int] = []
 
@@ -93,6 +118,23 @@ async def test_a_signal_during_the_run_is_not_lost() -> None:
 
     loop = Loop("x", run_once, longest=3600)
     await run_through(loop, 2, seen)
+
+
+async def test_a_signal_does_not_hide_the_end() -> None:
+    """Both may come in one turn of the event loop."""
+    loop = Loop("x", _nothing, longest=3600)
+    task = asyncio.create_task(loop.run(LEADING))
+    await asyncio.sleep(0.05)  # past the gap
+    loop.wake.set()
+    await asyncio.sleep(0)
+    task.cancel()
+    async with asyncio.timeout(1):
+        await asyncio.gather(task, return_exceptions=True)
+    assert task.cancelled()
+
+
+async def _nothing(_: Any) -> None:
+    pass
 
 
 async def test_errors_are_said_once_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:

@@ -40,6 +40,7 @@ def test_defaults() -> None:
         "ONEWRITER_PRUNE_CANCELLED_AFTER": "30d",
         "ONEWRITER_PRUNE_ABORTED_AFTER": "30d",
         "ONEWRITER_PRUNE_WORKERS_AFTER": "30d",
+        "ONEWRITER_PRUNE_RUNS_AFTER": "90d",
         "ONEWRITER_PRUNE_AUDIT_AFTER": "365d",
     }
 

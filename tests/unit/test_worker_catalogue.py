@@ -19,6 +19,7 @@ from worker.app import App
 from worker.arguments import arguments_schema
 from worker.catalogue import catalogue
 from worker.errors import Refused
+from worker.groups import group
 from worker.modules import add_blueprint
 from worker.timeouts import timeout
 
@@ -43,6 +44,7 @@ def _blueprint() -> Blueprint:
         pass_context=True,
     )
     @timeout(600)
+    @group("nightly")
     async def monthly(context: Any, month: str, *, pages: Annotated[int, Field(ge=1)] = 12) -> dict[str, str]:
         """Writes the report of a month."""
         return {"month": month, "pages": str(pages)}
@@ -54,6 +56,7 @@ def _blueprint() -> Blueprint:
     def custom(day: date, kind: Literal["a", "b"] = "a", rest: list[int] | None = None) -> None: ...
 
     custom.onewriter_timeout = 5  # type: ignore[attr-defined]
+    custom.onewriter_group = "rare"  # type: ignore[attr-defined]
     return reports
 
 
@@ -85,7 +88,7 @@ def test_what_is_published() -> None:
         "retry": {"max_attempts": 5, "wait": 0, "linear_wait": 0, "exponential_wait": 2},
         "max_attempts": 6,
         "timeout": 600.0,
-        "periodic": ["0 6 * * *"],
+        "group": "nightly",
         "aliases": ["reports.old"],
     }
     assert entries["full.name"]["max_attempts"] is None
@@ -93,7 +96,30 @@ def test_what_is_published() -> None:
     assert entries["reports.custom"]["retry"] == {"strategy": f"{__name__}.Custom"}
     assert entries["reports.custom"]["max_attempts"] is None
     assert entries["reports.custom"]["timeout"] == 5.0
+    assert (entries["reports.custom"]["group"], entries["full.name"]["group"]) == ("rare", None)
     assert entries["reports.custom"]["schema"]["properties"]["day"] == {"type": "string", "format": "date"}
+
+
+def test_periodic_tasks_are_published_as_schedules() -> None:
+    app = App()
+    add_blueprint(app, _blueprint(), "reports")
+
+    @app.periodic(cron="*/5 8-18 * * MON-fri 30", periodic_id="office", queue="slow", priority=0, lock="l",
+                  queueing_lock="q", task_kwargs={"n": 1})  # fmt: skip
+    @app.periodic(cron="@Hourly")
+    @app.task(name="tick")
+    def tick(timestamp: int, n: int = 0) -> None: ...
+
+    assert catalogue(app)["schedules"] == [
+        {"name": "reports.monthly", "definition": {
+            "cron": "0 6 * * *", "target": {"task": "reports.monthly"}, "timestamp": True}},
+        {"name": "tick", "definition": {
+            "cron": "@hourly", "target": {"task": "tick"}, "timestamp": True}},
+        {"name": "tick:office", "definition": {
+            "cron": "30 */5 8-18 * * MON-fri", "target": {"task": "tick"}, "args": {"n": 1}, "queue": "slow",
+            "priority": 0, "lock": "l", "queueing_lock": "q", "timestamp": True}},
+    ]  # fmt: skip
+    assert catalogue(app, builtin=True)["schedules"] == []
 
 
 def test_hints_that_pydantic_cannot_express_leave_the_others_checked() -> None:

@@ -9,6 +9,7 @@ import jsonschema_rs
 import msgspec
 
 from app.errors import FieldError, InvalidArguments
+from app.fields import join_path
 from app.queries.tasks import Task
 
 log = logging.getLogger(__name__)
@@ -72,11 +73,3 @@ def _field_errors(error: jsonschema_rs.ValidationError) -> list[FieldError]:
     if isinstance(kind, jsonschema_rs.ValidationErrorKind.AdditionalProperties):
         return [FieldError(join_path(path, [name]), "is unknown") for name in kind.unexpected]
     return [FieldError(path, message)]
-
-
-def join_path(start: str, steps: Iterable[str | int]) -> str:
-    """`args` and ["list", 1] make `args.list[1]`."""
-    path = start
-    for step in steps:
-        path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else str(step)
-    return path
