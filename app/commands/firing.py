@@ -33,7 +33,10 @@ class Due(Unplanned, frozen=True):
 
 
 class Startable(Struct, frozen=True):
-    """A run that waited and may start now; `args` are those that somebody set for it alone."""
+    """A run that waited and may start now; `args` are those that somebody set for it alone, or null.
+
+    No `Raw | None`: msgspec takes nothing but null for it.
+    """
 
     run_id: int
     schedule_id: int
@@ -41,7 +44,7 @@ class Startable(Struct, frozen=True):
     definition: Raw
     planned_at: datetime
     trigger: str
-    args: Raw | None = None
+    args: Raw
 
 
 class Look(Struct, frozen=True):

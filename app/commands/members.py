@@ -17,6 +17,7 @@ from app.schedules import Definition, Target
 # Where no task has a name to give to the member.
 ALL = "*"
 NOBODY = "no-task"
+NO_ARGS = Raw(b"null")
 
 
 class Fault(Struct, frozen=True):
@@ -33,11 +34,11 @@ class Member(Struct, frozen=True, omit_defaults=True):
 
 
 def make_members(
-    definition: Definition, catalogue: Catalogue, planned: datetime, overrides: Raw | None = None
+    definition: Definition, catalogue: Catalogue, planned: datetime, overrides: Raw = NO_ARGS
 ) -> list[Member]:
     """One for each task, at least one: a target that no task answers to is a fault to be seen in the run.
 
-    `overrides` are a JSON object: arguments of this run alone. Raises Invalid if they are none.
+    `overrides` are a JSON object or null: arguments of this run alone. Raises Invalid if they are neither.
     """
     names = _names(definition.target, catalogue)
     if not names:
@@ -46,14 +47,14 @@ def make_members(
     return [_member(name, definition, catalogue, args) for name in names]
 
 
-def _args(definition: Definition, planned: datetime, overrides: Raw | None) -> dict[str, Any]:
+def _args(definition: Definition, planned: datetime, overrides: Raw) -> dict[str, Any]:
     args = {**definition.args, **_decoded(overrides)}
     return {**args, "timestamp": int(planned.timestamp())} if definition.timestamp else args
 
 
-def _decoded(overrides: Raw | None) -> dict[str, Any]:
+def _decoded(overrides: Raw) -> dict[str, Any]:
     try:
-        return {} if overrides is None else msgspec.json.decode(overrides, type=dict[str, Any])
+        return msgspec.json.decode(overrides, type=dict[str, Any] | None) or {}
     except msgspec.DecodeError as exc:
         raise invalid("args", str(exc)) from None
 

@@ -35,15 +35,15 @@ class Loop:
     wake: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self, leadership: Leadership) -> None:
-        """For ever; a lost connection or a refused statement is logged once and tried again."""
+        """For ever; what fails is logged once and tried again: one loop's defect must not stop the others."""
         backoff, healthy = Backoff(), True
         while True:
             try:
                 self.wake.clear()
                 delay = await self.run_once(await leadership.connection())
-            except (psycopg.Error, OSError) as error:
+            except Exception as error:  # noqa: BLE001 (told whole below)
                 if healthy:
-                    log.warning("%s failed, trying again: %s", self.name, str(error).split("\n")[0])
+                    self._tell(error)
                 healthy = False
                 await asyncio.sleep(backoff.next())
                 continue
@@ -53,6 +53,11 @@ class Loop:
             backoff.reset()
             wanted = self.longest if delay is None else max(delay, self.shortest)
             await self._sleep(min(wanted, self.longest))
+
+    def _tell(self, error: Exception) -> None:
+        """A database that is away is no news; of a defect the trace is."""
+        trace = None if isinstance(error, psycopg.Error | OSError) else error
+        log.warning("%s failed, trying again: %s", self.name, str(error).split("\n")[0], exc_info=trace)
 
     async def _sleep(self, seconds: float) -> None:
         """What is due within GAP is not late for it; only signals wait."""

@@ -89,15 +89,10 @@ async def run_until(stop: asyncio.Event, settings: Settings) -> None:
 
     async with Listener(dsn, callbacks, on_reconnect=look, application_name="onewriter scheduler listen"):
         tasks = [asyncio.create_task(loop.run(leadership), name=loop.name) for loop in loops]
-        stopping = asyncio.create_task(stop.wait())
-        # A loop never ends by itself; if a defect ends one, the process ends with it and says so.
-        await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
-        for task in (stopping, *tasks):
+        await stop.wait()
+        for task in tasks:
             task.cancel()
-        ended = await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
     await leadership.close()
     if ending is not None:
         await ending.close()
-    for error in ended:
-        if isinstance(error, Exception):
-            raise error

@@ -73,8 +73,8 @@ def put(stage: Stage, name: str, **definition: Any) -> None:
     )
 
 
-def run_now(stage: Stage, name: str) -> int:
-    request = json.dumps({"actor": "test", "reason": "to see it run"})
+def run_now(stage: Stage, name: str, **args: Any) -> int:
+    request = json.dumps({"actor": "test", "reason": "to see it run", "args": args or None})
     row = stage.server.execute("select server_api.request_run(%s, %s)", [name, request]).fetchone()
     assert row is not None
     return int(row[0]["run_id"])
@@ -155,6 +155,12 @@ def test_run_now_starts_within_a_moment(stage: Stage) -> None:
     stage.until(lambda: run(stage, run_id)["state"] == "finished", SOON)
     done = run(stage, run_id)
     assert (done["trigger"], done["outcome"], done["actor"]) == ("manual", "succeeded", "test")
+    other = run_now(stage, "yearly", a=7)
+    stage.until(lambda: run(stage, other)["outcome"] == "succeeded", SOON)
+    assert stage.rows("select args from server_api.job order by id") == [
+        {"args": {"a": 1}},
+        {"args": {"a": 7}},
+    ]
     print(done["started_at"] - done["requested_at"])
 
 

@@ -11,7 +11,7 @@ from msgspec import Raw
 
 from app.commands.catalogue import make_catalogue
 from app.commands.firing import Due, Look, Startable, Unplanned
-from app.commands.members import Member, make_members
+from app.commands.members import NO_ARGS, Member, make_members
 from app.queries.tasks import Task
 from app.scheduler import deciding, schedules
 from app.scheduler.deciding import decide
@@ -38,7 +38,7 @@ CATALOGUE = make_catalogue(
 
 def members(target: dict[str, Any], overrides: str | None = None, **definition: Any) -> list[Member]:
     given = decode_definition({"every": 60, "target": target, **definition})
-    return make_members(given, CATALOGUE, PLANNED, None if overrides is None else Raw(overrides.encode()))
+    return make_members(given, CATALOGUE, PLANNED, Raw((overrides or "null").encode()))
 
 
 def errors(found: list[Member]) -> list[str | None]:
@@ -98,7 +98,7 @@ def test_what_psql_makes_is_told_in_the_plan_and_in_the_run() -> None:
         unplanned=[Unplanned(1, "a", 1, none, PLANNED), Unplanned(2, "b", 1, fine, PLANNED)],
         due=[Due(3, "c", 1, none, PLANNED, PLANNED)],
         startable=[
-            Startable(7, 1, "a", none, PLANNED, "manual"),
+            Startable(7, 1, "a", none, PLANNED, "manual", NO_ARGS),
             Startable(8, 2, "b", fine, PLANNED, "manual", Raw(b"[1]")),
         ],
         next=None,

@@ -152,9 +152,16 @@ async def test_errors_are_said_once_and_tried_again(caplog: pytest.LogCaptureFix
     assert said == ["rescue failed, trying again: gone", "rescue works again"]
 
 
-async def test_a_defect_ends_the_loop() -> None:
-    async def run_once(_: Any) -> None:
-        raise ZeroDivisionError
+async def test_a_defect_is_told_whole_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    seen: list[int] = []
 
-    with pytest.raises(ZeroDivisionError):
-        await Loop("x", run_once, longest=1).run(LEADING)
+    async def run_once(_: Any) -> float:
+        seen.append(1)
+        if len(seen) < 3:
+            raise ZeroDivisionError("by nothing")
+        return 0.0
+
+    await run_through(Loop("schedules", run_once, longest=1), 4, seen)
+    (told,) = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert told.getMessage() == "schedules failed, trying again: by nothing"
+    assert told.exc_info
