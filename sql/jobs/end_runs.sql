@@ -13,13 +13,13 @@ begin
     -- Not by `state`, which would lead the planner to the index of all that run: the rows come by id.
     with counted as materialized (
         select r.id, count(m.n) as members, count(*) filter (where m.status = 'succeeded') as succeeded,
-               min(m.n) filter (where m.status is distinct from 'succeeded') as first_failed
+               min(m.n) filter (where m.status is distinct from 'succeeded') as first_failed, max(m.ended_at) as ended_at
           from unnest(_ids) as r(id) left join jobs.schedule_member as m on m.run_id = r.id
          group by r.id
         having count(*) filter (where m.job_id is not null and m.status is null) = 0
     ), ended as (
         update jobs.schedule_run as r
-           set state = 'finished', finished_at = greatest(r.started_at, clock_timestamp()), members = c.members,
+           set state = 'finished', finished_at = greatest(r.started_at, c.ended_at), members = c.members,
                succeeded = c.succeeded, failed = c.members - c.succeeded,
                outcome = case c.succeeded when 0 then 'failed' when c.members then 'succeeded' else 'partial' end,
                error = case when c.members = 0 then 'it had no member' else (

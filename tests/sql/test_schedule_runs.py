@@ -302,6 +302,9 @@ def test_expiry_counts(db: Database) -> None:
     assert "ow_fire" in call(server, "select server_api.expire()")["wake"]
     assert close(server) == [(run_id, "failed")]
     assert ledger(server, "error") == [("expired",)]
+    (finished,) = ledger(server, "finished_at")[0]
+    ended = server.execute("select max(ended_at) from server_api.schedule_member").fetchone()
+    assert ended == (finished,), "when its last job ended, not when that was noticed"
 
 
 @pytest.mark.parametrize("way", ["release", "close", "rescue"])
