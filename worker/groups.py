@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from worker.marks import mark, marks
+
 ATTRIBUTE = "onewriter_group"
 
 T = TypeVar("T")
@@ -19,18 +21,9 @@ T = TypeVar("T")
 
 def group(name: str) -> Callable[[T], T]:
     """Decorator: the task belongs to this group."""
-
-    def mark(target: T) -> T:
-        setattr(target, ATTRIBUTE, name)
-        return target
-
-    return mark
+    return mark(ATTRIBUTE, name)
 
 
 def task_group(task: Any) -> str | None:
-    """The task's own attribute goes before its function's."""
-    for owner in (task, task.func):
-        name = getattr(owner, ATTRIBUTE, None)
-        if isinstance(name, str) and name:
-            return name
-    return None
+    """What is no text, or an empty one, says nothing."""
+    return next((name for name in marks(task, ATTRIBUTE) if isinstance(name, str) and name), None)

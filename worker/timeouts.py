@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from worker.marks import mark, marks
+
 ATTRIBUTE = "onewriter_timeout"
 
 T = TypeVar("T")
@@ -19,18 +21,12 @@ T = TypeVar("T")
 
 def timeout(seconds: float) -> Callable[[T], T]:
     """Decorator: the task may run this long."""
-
-    def mark(target: T) -> T:
-        setattr(target, ATTRIBUTE, seconds)
-        return target
-
-    return mark
+    return mark(ATTRIBUTE, seconds)
 
 
 def task_timeout(task: Any) -> float | None:
-    """Seconds, or None; the task's own attribute goes before its function's."""
-    for owner in (task, task.func):
-        seconds = getattr(owner, ATTRIBUTE, None)
+    """Seconds, or None; what is no number above 0 says nothing."""
+    for seconds in marks(task, ATTRIBUTE):
         if isinstance(seconds, int | float) and not isinstance(seconds, bool) and seconds > 0:
             return float(seconds)
     return None

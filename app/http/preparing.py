@@ -1,7 +1,7 @@
 """From a request's body to a job: patterns, the task's defaults, limits, and its schema."""
 
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -76,15 +76,19 @@ def prepare(
 
 
 def check_args(args: msgspec.Raw, entry: Entry) -> None:
-    text = bytes(args)
-    check_size(text)
+    check_size(bytes(args))
+    entry.check(read_args(args))
+
+
+def read_args(args: msgspec.Raw) -> dict[str, Any]:
+    """Raises Invalid where they are no object, or hold what cannot be stored."""
     try:
-        value = decode_any(text)
+        value = decode_any(bytes(args))
     except Invalid as exc:
         raise within(exc, "args") from None
     if not isinstance(value, dict):
         raise invalid("args", "must be an object")
-    entry.check(value)
+    return value
 
 
 def check_times(job: NewJob, now: datetime) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -12,11 +11,11 @@ from app.commands.definitions import check_tasks, definition_of, overridden, pla
 from app.commands.jobs_in import Replay
 from app.commands.preparing import invalid
 from app.commands.schedules import BackfillRequest, Requested, RunRequest
-from app.errors import Invalid, RunNotFound
-from app.http.content import decode, decode_any
+from app.errors import RunNotFound
+from app.http.content import decode
 from app.http.cursors import make_cursor, read_cursor
 from app.http.idempotency import REPLAYED, idempotency_of, require_same
-from app.http.preparing import YEARS, within
+from app.http.preparing import YEARS, read_args
 from app.http.registry import Call
 from app.http.requests import is_id, json_response, read_body, read_query
 from app.http.schedule_access import schedule_name_of, visible_schedule
@@ -50,7 +49,7 @@ async def run_now(call: Call) -> web.Response:
     async with call.services.connection() as conn:
         schedule = await visible_schedule(call, conn, name)
         if request.args is not None:
-            args = _object(bytes(request.args))
+            args = read_args(request.args)
             check_tasks(overridden(schedule, args), await call.services.catalogue.get())
         done = await commands.request_run(conn, name=name, request=request)
     if isinstance(done, Replay):
@@ -58,16 +57,6 @@ async def run_now(call: Call) -> web.Response:
         require_same(done, idempotency)
         return _accepted(name, commands.requested(done.answer), REPLAYED)
     return _accepted(name, done, {})
-
-
-def _object(args: bytes) -> dict[str, Any]:
-    try:
-        value = decode_any(args)
-    except Invalid as exc:
-        raise within(exc, "args") from None
-    if not isinstance(value, dict):
-        raise invalid("args", "must be an object")
-    return value
 
 
 def _accepted(name: str, done: Requested, headers: dict[str, str]) -> web.Response:

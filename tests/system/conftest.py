@@ -25,10 +25,10 @@ def stage(db: Database, processes: Processes) -> Stage:
 
 
 @pytest.fixture
-def cli(db: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
+def cli(stage: Stage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
     """Runs a command line: (exit code, stdout, stderr)."""
-    monkeypatch.setenv("ONEWRITER_DATABASE_URL", db.dsn("server"))
-    monkeypatch.setenv("ONEWRITER_ADMIN_DATABASE_URL", db.dsn("admin"))
+    monkeypatch.setenv("ONEWRITER_DATABASE_URL", stage.db.dsn("server"))
+    monkeypatch.setenv("ONEWRITER_ADMIN_DATABASE_URL", stage.db.dsn("admin"))
 
     def call(*arguments: str) -> tuple[int, str, str]:
         capsys.readouterr()

@@ -1,7 +1,7 @@
 """Last night's dump, restored: real processes do nothing there until somebody arms it."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.client import HTTPResponse
 from typing import Any
 from urllib.error import HTTPError
@@ -10,18 +10,17 @@ from urllib.request import Request, urlopen
 import psycopg
 import pytest
 
-from app.cli.main import run
 from app.commands.keys import hash_token
 from tests.support.cluster import TEMPLATE, Database, Server
 from tests.support.copies import restored, standby
 from tests.support.processes import Processes, address
 from tests.support.protocol import Session, enqueue, job
 from tests.support.stage import Stage
+from tests.system.conftest import Cli
 
 pytestmark = pytest.mark.timeout(120)
 CATALOGUE = '{"catalogue": 1, "tasks": [{"name": "sample.add", "schema": {}}]}'
 KEY = "ow_tests"
-Cli = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -37,20 +36,6 @@ def stage(db: Database, processes: Processes) -> Iterator[Stage]:
         enqueue(server, job(task="sample.add", expires_at="2020-01-01T00:00:00Z"))
     with restored(db) as copy:
         yield Stage(copy, processes)
-
-
-@pytest.fixture
-def cli(stage: Stage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
-    monkeypatch.setenv("ONEWRITER_DATABASE_URL", stage.db.dsn("server"))
-    monkeypatch.setenv("ONEWRITER_ADMIN_DATABASE_URL", stage.db.dsn("admin"))
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = run(arguments)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
 
 
 def test_nothing_runs_until_it_is_armed_and_then_everything(stage: Stage, cli: Cli) -> None:
