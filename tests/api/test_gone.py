@@ -110,8 +110,9 @@ async def test_a_waiting_request_hears_of_a_deletion(api: Api) -> None:
     waiting = asyncio.create_task(api.get(f"/v1/jobs/{job_id}/result?wait=60"))
     await until(lambda: api.services.watch._count == 1)
     admin = api.db.connect("admin")
-    admin.execute("update procrastinate.procrastinate_jobs set status = 'succeeded', finished_at = now()")
-    admin.execute("select jobs.erase(%s)", [[job_id]])
+    with admin.transaction():  # or it is seen between the two
+        admin.execute("update procrastinate.procrastinate_jobs set status = 'succeeded', finished_at = now()")
+        admin.execute("select jobs.erase(%s)", [[job_id]])
     await api.notify("ow_job")
     async with asyncio.timeout(10):  # far below the 15 s after which it would look by itself
         assert (await waiting).slug == "job-gone"
@@ -122,8 +123,9 @@ async def test_a_stream_ends_when_its_job_is_deleted(api: Api) -> None:
     stream = asyncio.create_task(api.get(f"/v1/jobs/{job_id}/events"))
     await until(lambda: api.services.watch._count == 1)
     admin = api.db.connect("admin")
-    admin.execute("update procrastinate.procrastinate_jobs set status = 'succeeded', finished_at = now()")
-    admin.execute("select jobs.erase(%s)", [[job_id]])
+    with admin.transaction():  # or it is seen between the two
+        admin.execute("update procrastinate.procrastinate_jobs set status = 'succeeded', finished_at = now()")
+        admin.execute("select jobs.erase(%s)", [[job_id]])
     await api.notify("ow_job")
     async with asyncio.timeout(10):
         assert (await stream).status == 200
