@@ -1,12 +1,11 @@
 """A batch that is enqueued all or nothing."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 
 from app.commands.jobs_in import Cause, Idempotency, JobIn, Replay
-from app.database.calls import call
+from app.database.calls import call_object
 from app.database.pool import Connection
 from app.database.repeat import repeated
 
@@ -20,13 +19,7 @@ async def enqueue_batch(
     """The ids in order. Raises psycopg errors; OWQ01 has the index of the job whose lock is taken."""
     given = None if idempotency is None else _encode(idempotency).decode()
     values = (_encode(jobs).decode(), _encode(cause).decode(), given)
-    answer = await repeated(lambda: _call(conn, values))
+    answer = await repeated(lambda: call_object(conn, STATEMENT, *values))
     if "replay" in answer:
         return msgspec.convert(answer["replay"], Replay)
     return list(answer["ids"])
-
-
-async def _call(conn: Connection, values: tuple[str, str, str | None]) -> dict[str, Any]:
-    answer = msgspec.json.decode(await call(conn, STATEMENT, *values))
-    assert isinstance(answer, dict)
-    return answer

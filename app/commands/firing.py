@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from app.commands.members import Member
+from app.database.calls import call
 from app.database.pool import Connection
 
 T = TypeVar("T")
@@ -162,6 +163,4 @@ def _text(items: Iterable[Struct]) -> str:
 
 async def _call(conn: Connection, query: str, *params: Any, to: type[T]) -> T:
     """The text is decoded here: numbers in arguments keep every digit."""
-    row = await (await conn.execute(query.encode(), params)).fetchone()
-    assert row is not None
-    return msgspec.json.decode(row[0], type=to)
+    return msgspec.json.decode(await call(conn, query, *params), type=to)

@@ -1,11 +1,8 @@
 """Verbs on one job: cancel, retry, run-now, remove. Each is one call of the SQL function that decides."""
 
 from dataclasses import dataclass
-from typing import Any
 
-import msgspec
-
-from app.database.calls import call
+from app.database.calls import call_object
 from app.database.pool import Connection
 
 
@@ -46,16 +43,10 @@ async def remove(
 
 
 async def _operate(conn: Connection, statement: str, job_id: int, *rest: str | None) -> Operated:
-    answer = _as_dict(await call(conn, statement, job_id, *rest))
+    answer = await call_object(conn, statement, job_id, *rest)
     return Operated(
         job_id=answer.get("job_id") or job_id,
         wake=answer.get("wake") or [],
         status=answer.get("status"),
         created=bool(answer.get("created")),
     )
-
-
-def _as_dict(value: Any) -> dict[str, Any]:
-    decoded = msgspec.json.decode(value) if isinstance(value, msgspec.Raw | str | bytes) else value
-    assert isinstance(decoded, dict)
-    return decoded

@@ -10,6 +10,7 @@ import psycopg
 from msgspec import Raw, Struct
 
 from app.commands.jobs_in import Idempotency, Replay
+from app.database.calls import call_object
 from app.database.pool import Connection
 from app.database.sqlstates import translate
 
@@ -82,7 +83,7 @@ async def put_schedule(
     `expected`: None takes whatever is there, ABSENT must be a new name, else it must have this revision.
     """
     try:
-        answer = await _call(
+        answer = await call_object(
             conn,
             "select server_api.put_schedule(%s, %s, %s, %s, %s, %s)",
             *(name, definition.decode(), expected, actor, reason, request_id),
@@ -102,7 +103,7 @@ async def remove_schedule(
     request_id: str | None = None,
 ) -> None:
     """Its runs stay in the ledger, its open jobs go on. Audited. Raises OWN05, OWS01, OWS02."""
-    await _call(
+    await call_object(
         conn,
         "select server_api.remove_schedule(%s, %s, %s, %s, %s)",
         *(name, expected, actor, reason, request_id),
@@ -113,19 +114,23 @@ async def pause_schedule(
     conn: Connection, *, name: str, actor: str, reason: str | None = None, request_id: str | None = None
 ) -> None:
     """It does not fire until it is resumed. Audited. Raises OWN05."""
-    await _call(conn, "select server_api.pause_schedule(%s, %s, %s, %s)", *(name, actor, reason, request_id))
+    await call_object(
+        conn, "select server_api.pause_schedule(%s, %s, %s, %s)", *(name, actor, reason, request_id)
+    )
 
 
 async def resume_schedule(
     conn: Connection, *, name: str, actor: str, reason: str | None = None, request_id: str | None = None
 ) -> None:
     """What was due in the pause is not made up for. Audited. Raises OWN05."""
-    await _call(conn, "select server_api.resume_schedule(%s, %s, %s, %s)", *(name, actor, reason, request_id))
+    await call_object(
+        conn, "select server_api.resume_schedule(%s, %s, %s, %s)", *(name, actor, reason, request_id)
+    )
 
 
 async def request_run(conn: Connection, *, name: str, request: RunRequest) -> Requested | Replay:
     """A run now, also of a paused schedule. Audited. Raises OWN05, OWS01, OWV01."""
-    answer = await _call(conn, "select server_api.request_run(%s, %s)", name, _text(request))
+    answer = await call_object(conn, "select server_api.request_run(%s, %s)", name, _text(request))
     return msgspec.convert(answer["replay"], Replay) if "replay" in answer else requested(answer)
 
 
@@ -136,17 +141,9 @@ def requested(answer: dict[str, Any]) -> Requested:
 
 async def request_backfill(conn: Connection, *, name: str, request: BackfillRequest) -> Backfilled:
     """A run for each of the planned times, the oldest first. Audited. Raises OWN05, OWV01."""
-    answer = await _call(conn, "select server_api.request_backfill(%s, %s)", name, _text(request))
+    answer = await call_object(conn, "select server_api.request_backfill(%s, %s)", name, _text(request))
     return msgspec.convert(answer, Backfilled)
 
 
 def _text(value: Any) -> str:
     return msgspec.json.encode(value).decode()
-
-
-async def _call(conn: Connection, query: str, *params: Any) -> dict[str, Any]:
-    row = await (await conn.execute(query.encode(), params)).fetchone()
-    assert row is not None
-    answer = msgspec.json.decode(row[0]) if isinstance(row[0], Raw | str) else row[0]
-    assert isinstance(answer, dict)
-    return answer
