@@ -219,21 +219,6 @@ create table jobs.late_results (
     item text not null);
 comment on table jobs.late_results is 'Results refused because their sender did not hold the job any more.';
 
-create table jobs.subscription (
-    task text not null,
-    event text not null,
-    primary key (task, event));
-comment on table jobs.subscription is 'Which ends of which tasks have a result handler: settle writes the outbox for these.';
-
-create table jobs.outbox (
-    id bigint generated always as identity primary key,
-    job_id bigint not null,
-    claim_no integer not null,
-    event text not null,
-    at timestamptz not null);
-create index outbox_job on jobs.outbox (job_id);
-comment on table jobs.outbox is 'Ends of jobs that wait for a result handler. Retention keeps their jobs.';
-
 create table jobs.idempotency (
     api_key bigint not null,
     key text not null,
@@ -300,8 +285,6 @@ alter table jobs.cause set (autovacuum_vacuum_scale_factor = 0.05, autovacuum_va
 alter table jobs.job_event set (autovacuum_vacuum_scale_factor = 0.05);
 alter table jobs.job_detail set (autovacuum_vacuum_scale_factor = 0.05);
 alter table jobs.idempotency set (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
-alter table jobs.outbox set (autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0,
-    autovacuum_vacuum_cost_delay = 0);
 alter table jobs.late_results set (autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0);
 """
 
