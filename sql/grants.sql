@@ -1,9 +1,9 @@
 -- The whole access control on one page: role x function. Nothing else is granted to anybody.
 -- A login gets these through its bundle. No login holds a right to write any table.
 
-grant usage on schema procrastinate to onewriter_server, onewriter_worker, onewriter_producer, onewriter_dba, onewriter_janitor;
+grant usage on schema procrastinate to onewriter_server, onewriter_handler, onewriter_worker, onewriter_producer, onewriter_dba, onewriter_janitor;
 grant usage on schema worker_api    to onewriter_worker;
-grant usage on schema server_api    to onewriter_server, onewriter_producer, onewriter_janitor;
+grant usage on schema server_api    to onewriter_server, onewriter_handler, onewriter_producer, onewriter_janitor;
 grant usage on schema operator_api  to onewriter_dba;
 grant usage on schema inspect       to onewriter_dba, onewriter_server;
 
@@ -39,6 +39,7 @@ grant execute on function server_api.expire             to onewriter_server;
 grant execute on function server_api.forget_idempotency to onewriter_server;
 grant execute on function server_api.prune_jobs         to onewriter_server;
 grant execute on function server_api.prune_audit        to onewriter_server;
+grant execute on function server_api.prune_relayed      to onewriter_server;
 -- The registry of workers: verbs by hand and over HTTP, and the three transitions that the scheduler makes.
 grant execute on function server_api.register_worker    to onewriter_server;
 grant execute on function server_api.heartbeat_worker   to onewriter_server;
@@ -76,13 +77,44 @@ grant execute on function server_api.set_secret    to onewriter_server;
 grant execute on function server_api.remove_secret to onewriter_server;
 grant select  on server_api.secret   to onewriter_server;
 grant select  on inspect.secret_uses to onewriter_dba, onewriter_server;
+-- Webhooks: their definitions, and what is sent to them; their secrets are told once and never read.
+grant execute on function server_api.put_webhook         to onewriter_server;
+grant execute on function server_api.remove_webhook      to onewriter_server;
+grant execute on function server_api.rotate_webhook      to onewriter_server;
+grant execute on function server_api.set_webhook_enabled to onewriter_server;
+grant execute on function server_api.ping_webhook        to onewriter_server;
+grant execute on function server_api.replay_webhook      to onewriter_server;
+grant execute on function server_api.deliver_webhooks    to onewriter_server;
+grant select  on server_api.webhook           to onewriter_server;
+grant select  on server_api.webhook_delivery  to onewriter_server;
+grant execute on function operator_api.enable_webhook  to onewriter_dba;
+grant execute on function operator_api.disable_webhook to onewriter_dba;
+grant execute on function operator_api.ping_webhook    to onewriter_dba;
+grant execute on function operator_api.replay_webhook  to onewriter_dba;
+grant select on inspect.webhooks           to onewriter_dba, onewriter_server;
+grant select on inspect.webhook_deliveries to onewriter_dba, onewriter_server;
 -- Whether this is a copy that nobody armed: asked by the API; shown to people.
 grant execute on function server_api.require_armed to onewriter_server;
 grant execute on function inspect.environment      to onewriter_dba, onewriter_server;
+-- Flows and domain events: started by whoever has a transaction of his own, advanced by the scheduler.
+grant execute on function server_api.start_jobs     to onewriter_server, onewriter_handler, onewriter_producer;
+grant execute on function server_api.publish_event  to onewriter_server, onewriter_handler, onewriter_producer;
+grant execute on function server_api.advance_flows  to onewriter_server;
+grant select  on server_api.task        to onewriter_producer;
+grant select  on server_api.flow        to onewriter_server, onewriter_handler;
+grant select  on server_api.flow_member to onewriter_server, onewriter_handler;
+grant select  on server_api.child       to onewriter_server, onewriter_handler;
+grant select  on inspect.flows          to onewriter_dba, onewriter_server;
+-- What running jobs say: read by whoever shows it; to people logs only, and the rest masked.
+grant select on server_api.stream, server_api.note to onewriter_server;
+grant select on inspect.job_logs to onewriter_dba, onewriter_server;
 grant execute on function server_api.metrics            to onewriter_server;
 grant select  on server_api.job        to onewriter_server;
 grant select  on server_api.attempt    to onewriter_server;
-grant select  on server_api.event      to onewriter_server;
+-- How a job stands and how far its notes go; and everything that ever happened to it.
+grant select on server_api.job_stream to onewriter_server;
+grant select on server_api.history    to onewriter_server, onewriter_handler;
+grant select on inspect.history to onewriter_dba, onewriter_server;
 grant select  on server_api.task       to onewriter_server;
 grant select  on server_api.api_key    to onewriter_server;
 grant select  on server_api.queue      to onewriter_server;
@@ -90,6 +122,30 @@ grant select  on server_api.session    to onewriter_server;
 grant select  on server_api.audit      to onewriter_server;
 grant select  on server_api.audit_head to onewriter_server;
 grant select  on server_api.migration  to onewriter_server;
+-- Dead letters: replayed and discarded by people, over HTTP and the command line.
+grant execute on function server_api.replay_events  to onewriter_server;
+grant execute on function server_api.discard_events to onewriter_server;
+
+-- onewriter_handler: take ends, acknowledge them together with what follows, note that a handler raised. It reads what
+-- the API reads of jobs; what else it may write are a team's own tables (onewriter domain grant).
+grant execute on function server_api.take_events        to onewriter_handler;
+grant execute on function server_api.acknowledge_events to onewriter_handler;
+grant execute on function server_api.delay_event        to onewriter_handler;
+grant execute on function server_api.next_event         to onewriter_handler;
+grant execute on function server_api.standing_events    to onewriter_handler;
+grant execute on function server_api.relay_jobs         to onewriter_handler;
+grant execute on function server_api.draw_job_ids       to onewriter_handler;
+grant execute on function server_api.publish_handlers   to onewriter_server;
+grant execute on function server_api.enqueue            to onewriter_handler;
+grant execute on function server_api.require_armed      to onewriter_handler;
+grant execute on function jobs.status_of                to onewriter_handler;
+grant select  on server_api.subscription to onewriter_handler, onewriter_server;
+grant select  on server_api.dead_letter  to onewriter_handler, onewriter_server;
+grant select  on server_api.outbox_state to onewriter_handler, onewriter_server;
+grant select  on server_api.job          to onewriter_handler;
+grant select  on server_api.attempt      to onewriter_handler;
+grant select  on server_api.task         to onewriter_handler;
+grant select  on server_api.queue        to onewriter_handler;
 
 -- onewriter_producer: enqueue from SQL, and Procrastinate's own .defer().
 grant execute on function server_api.enqueue                         to onewriter_producer;
@@ -117,6 +173,11 @@ grant execute on function operator_api.remove_schedule to onewriter_dba;
 grant execute on function operator_api.pause_schedule  to onewriter_dba;
 grant execute on function operator_api.resume_schedule to onewriter_dba;
 grant select on inspect.schedules to onewriter_dba, onewriter_server;
+-- Result handlers: what waits for them, and dead letters.
+grant execute on function operator_api.replay_events  to onewriter_dba;
+grant execute on function operator_api.discard_events to onewriter_dba;
+grant select on inspect.handlers     to onewriter_dba, onewriter_server;
+grant select on inspect.dead_letters to onewriter_dba, onewriter_server;
 -- A view's functions run with the rights of who reads it: these two compute and read no table.
 grant execute on function jobs.status_of to onewriter_server, onewriter_dba;
 grant execute on function jobs.mask      to onewriter_server, onewriter_dba;

@@ -10,7 +10,8 @@ create or replace function jobs.alert_states() returns table (
     set search_path = pg_catalog, procrastinate, jobs, pg_temp
     set enable_seqscan = off set enable_bitmapscan = off set jit = off
 as $$
-    with now as materialized (select clock_timestamp() as at)
+    with now as materialized (select clock_timestamp() as at
+    ), outbox as materialized (select o.* from server_api.outbox_state as o)
     select 'notification_queue', 'warning', q.usage > 0.05, null::timestamptz, q.usage, 0.05,
            format('the queue of NOTIFYs is %s percent full: at 100 every enqueue fails', round(q.usage::numeric * 100, 1)),
            'end the listener that is in an open transaction or whose client does not read: '
@@ -55,6 +56,18 @@ as $$
            format('the lease of a worker (%s) ended at %s and nobody gave its jobs back', min(s.name), min(s.expires_at)),
            'onewriter scheduler -- is it running, and what does its log say?'
       from now left join jobs.session as s on s.lost_at is null and s.closed_at is null and s.expires_at < now.at
+    union all
+    select 'outbox_stalled', 'critical', coalesce(o.due_since < now.at - interval '60 s', false), o.due_since,
+           coalesce(greatest(extract(epoch from now.at - o.due_since), 0), 0), 60,
+           format('an end has waited for the consumer %s since %s: it stands still, or is too slow', o.consumer, o.due_since),
+           case when o.consumer in ('flows', 'webhooks') then 'onewriter scheduler' else 'onewriter handlers run' end
+           || ' -- is it running, and what does its log say?'
+      from now left join (select b.consumer, b.due_since from outbox as b order by b.due_since limit 1) as o on true
+    union all
+    select 'dead_letters', 'warning', coalesce(sum(o.dead), 0) > 0, null, coalesce(sum(o.dead), 0), 0,
+           'handlers gave up: ' || string_agg(format('%s of %s', o.dead, o.consumer), ', ') filter (where o.dead > 0),
+           'onewriter handlers dead ls -- mend what raised, then replay; or discard'
+      from outbox as o
     union all
     select 'no_scheduler', 'critical', l.pid is null, null, (l.pid is null)::integer, 0,
            'no scheduler leads: nothing is rescued, expired or pruned', 'onewriter scheduler'

@@ -1,7 +1,7 @@
 -- jobs.cancel: cancels a waiting job now; asks a running one to abort.
 -- Caller: internal
 -- Writes: procrastinate.procrastinate_jobs.status, .finished_at, .abort_requested, jobs.job_event.job_id, .type, .actor, .reason
--- Calls: jobs.channels, jobs.end_members, jobs.fail_with, jobs.locked_job, jobs.record_outbox, jobs.unpark
+-- Calls: jobs.channels, jobs.fail_with, jobs.locked_job, jobs.record_ends, jobs.unpark
 -- Moves: todo -> cancelled
 -- Raises: OWN01, OWN03, OWS01 {"status"}
 create or replace function jobs.cancel(_job_id bigint, _actor text, _reason text) returns json
@@ -16,10 +16,7 @@ begin
         update procrastinate_jobs as j set status = 'cancelled', finished_at = clock_timestamp()
          where j.id = _job_id and j.status = 'todo';
         insert into jobs.job_event (job_id, type, actor, reason) values (_job_id, 'cancelled', _actor, _reason);
-        _wake := _wake || jobs.record_outbox(_job_id, 'cancelled') || jobs.channels(jobs.unpark(array[_job.lock]));
-        if _job.run_id is not null then
-            _wake := _wake || jobs.end_members(array[_job_id]);
-        end if;
+        _wake := _wake || jobs.record_ends(array[_job_id]) || jobs.channels(jobs.unpark(array[_job.lock]));
         return json_build_object('status', 'cancelled', 'wake', _wake);
     elsif _job.status = 'doing' then
         if not _job.abort_requested then

@@ -1,6 +1,7 @@
--- jobs.end_runs: finishes those of these running runs that have no open member, and counts how their members ended.
+-- jobs.end_runs: finishes those of these running runs that have no open member, counts how their members ended, tells webhooks.
 -- Caller: internal
--- Writes: jobs.schedule_run.state, .finished_at, .members, .succeeded, .failed, .outcome, .error
+-- Writes: jobs.schedule_run.state, .finished_at, .members, .succeeded, .failed, .outcome, .error, jobs.outbox.consumer, .event, .run_id, .order_key, .at
+-- Calls: jobs.notify
 -- Raises: nothing
 create or replace function jobs.end_runs(_ids bigint[]) returns json
     language plpgsql
@@ -9,6 +10,7 @@ create or replace function jobs.end_runs(_ids bigint[]) returns json
 as $$
 declare
     _closed json;
+    _told boolean;
 begin
     -- Not by `state`, which would lead the planner to the index of all that run: the rows come by id.
     with counted as materialized (
@@ -28,10 +30,20 @@ begin
                          where m.run_id = r.id and m.n = c.first_failed) end
           from counted as c
          where r.id = c.id and r.started_at is not null and r.finished_at is null
-        returning r.id, r.schedule, r.outcome
+        returning r.id, r.schedule, r.outcome, r.finished_at
+    ), told as (
+        insert into jobs.outbox (consumer, event, run_id, order_key, at)
+        select 'webhooks', 'finished', e.id, 'run ' || e.id, e.finished_at from ended as e
+         where exists (select from jobs.webhook as w
+                        where w.disabled_at is null and w.events && '{run.finished,run.*,*}'::text[])
+        returning 1
     )
-    select coalesce(json_agg(json_build_object('run_id', e.id, 'schedule', e.schedule, 'outcome', e.outcome) order by e.id), '[]')
-      into _closed from ended as e;
+    select coalesce(json_agg(json_build_object('run_id', e.id, 'schedule', e.schedule, 'outcome', e.outcome) order by e.id), '[]'),
+           exists (select from told)
+      into _closed, _told from ended as e;
+    if _told then
+        perform jobs.notify(array['ow_hook']);
+    end if;
     return _closed;
 end
 $$;

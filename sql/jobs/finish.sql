@@ -1,7 +1,7 @@
 -- jobs.finish: ends runs that the session still holds, with their results; answers how many, their locks, and what to signal of them.
 -- Caller: internal
--- Writes: procrastinate.procrastinate_jobs.status, .attempts, .abort_requested, .started_at, .finished_at, .result, .error, .reason, jobs.outbox.job_id, .claim_no, .event, .at
--- Calls: jobs.end_members
+-- Writes: procrastinate.procrastinate_jobs.status, .attempts, .abort_requested, .started_at, .finished_at, .result, .error, .reason
+-- Calls: jobs.record_ends
 -- Moves: doing -> succeeded|failed|aborted
 -- Raises: class 22 and 23 for content that the tables refuse
 create or replace function jobs.finish(
@@ -14,7 +14,11 @@ create or replace function jobs.finish(
 as $$
 declare
     _now constant timestamptz := clock_timestamp();
-    _listened constant boolean := exists (select from jobs.subscription);
+    -- One look for all: whether anybody wants to know of ends.
+    _listened constant boolean := exists (select from jobs.subscription)
+        or exists (select from jobs.schedule_run as r where r.state = 'running')
+        or exists (select from jobs.flow_member as m where m.job_id is not null and m.status is null);
+    _told bigint[];
 begin
     -- A failure is [status, error, reason]; where there is none the run succeeded.
     -- `status in (doing, aborting)` keeps the planner from the partial indexes: the rows come by id, hashed to the items.
@@ -29,21 +33,14 @@ begin
           from unnest(_ids, _claims, _results, _failures) as i(id, claim_no, result, failure)
          where j.id = any (_ids) and j.id = i.id and j.claim_no = i.claim_no and j.worker_id = _session
            and j.status in ('doing', 'aborting')
-        returning j.id, j.claim_no, j.status, j.lock, j.task_name
-    ), event as (
-        insert into jobs.outbox (job_id, claim_no, event, at)
-        select e.id, e.claim_no, e.status::text, _now from ended as e
-         where _listened and exists (select from jobs.subscription as s
-                                      where s.task = e.task_name and s.event in (e.status::text, '*'))
-        returning 1
+        returning j.id, j.lock
     )
     select count(*), array_agg(distinct e.lock) filter (where e.lock is not null),
-           case when exists (select from event) then array['ow_out'] end
-      into ended, locks, signals
+           array_agg(e.id) filter (where _listened)
+      into ended, locks, _told
       from ended as e;
-    -- One look for all: a run that waits for one of these jobs runs.
-    if exists (select from jobs.schedule_run as r where r.state = 'running') then
-        signals := signals || jobs.end_members(_ids);
+    if _told is not null then
+        signals := jobs.record_ends(_told);
     end if;
 end
 $$;

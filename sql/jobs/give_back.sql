@@ -80,6 +80,11 @@ begin
             values (_job.id, 'queueing_lock_lost',
                     jsonb_build_object('queueing_lock', _job.queueing_lock, 'job_id', nullif(_taken, 0)));
         end if;
+        if _kind = 'release' and _job.started_at is not null then
+            insert into jobs.job_event (job_id, type, detail)
+            values (_job.id, 'released', jsonb_build_object(
+                'claim_no', _job.claim_no, 'attempt', _job.attempts + 1, 'session', _session, 'started_at', _job.started_at));
+        end if;
         if _kind = 'retry' or (_kind = 'lost' and _job.started_at is not null) then
             insert into jobs.attempt
                   (job_id, claim_no, attempt, session_id, status, reason, started_at, finished_at, error)

@@ -17,6 +17,9 @@ begin
     elsif exists (select from jobs.outbox as o where o.job_id = _job_id) then
         perform jobs.fail_with('OWS01', 'its result handler has not had the end of this job yet',
                                jsonb_build_object('status', _status));
+    elsif exists (select from jobs.flow_member as m join jobs.flow as f on f.id = m.flow_id and f.state = 'running'
+                   where m.job_id = _job_id) then
+        perform jobs.fail_with('OWS01', 'the flow that it belongs to has not ended', jsonb_build_object('status', _status));
     end if;
     perform jobs.erase(array[_job_id]);
     perform jobs.record_audit(_actor, 'jobs.remove', format('job %s', _job_id), _reason, jsonb_build_object(

@@ -1,7 +1,7 @@
 -- jobs.request_run: asks for one run of a schedule now, whatever its times and pauses; audited, the scheduler is signalled.
 -- Caller: internal
 -- Writes: jobs.schedule_run.schedule_id, .schedule, .trigger, .state, .planned_at, .requested_at, .actor, .reason, .request_id, .args, .force, .note, jobs.idempotency.api_key, .key, .hash, .job_ids, .created_at, .answer
--- Calls: jobs.fail_with, jobs.forget_old_keys, jobs.is_active, jobs.locked_schedule, jobs.notify, jobs.record_audit, jobs.supersede_runs
+-- Calls: jobs.fail_with, jobs.forget_old_keys, jobs.is_active, jobs.locked_schedule, jobs.notify, jobs.record_audit, jobs.require_reason, jobs.supersede_runs
 -- Raises: OWN05 {"schedule"}, OWS01 {"run_id"}, OWV01 {"field", "message"}
 create or replace function jobs.request_run(_name text, _request jsonb) returns json
     language plpgsql
@@ -19,9 +19,8 @@ declare
     _answer json;
     _note text;
 begin
-    if coalesce(btrim(_request ->> 'reason'), '') = '' then
-        perform jobs.fail_with('OWV01', 'run-now needs a reason', '{"field": "reason", "message": "is mandatory"}');
-    elsif jsonb_typeof(_args) <> 'object' then
+    perform jobs.require_reason('run-now', _request ->> 'reason');
+    if jsonb_typeof(_args) <> 'object' then
         perform jobs.fail_with('OWV01', 'args is no object', '{"field": "args", "message": "must be an object"}');
     end if;
     if _key is not null then

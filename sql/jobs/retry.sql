@@ -1,7 +1,7 @@
 -- jobs.retry: a person's retry of a job that did not succeed: the same id, one more run allowed.
 -- Caller: internal
 -- Writes: procrastinate.procrastinate_jobs.status, .gate, .scheduled_at, .worker_id, .abort_requested, .crashes, .max_attempts, .expires_at, .finished_at, .reason, .error, jobs.attempt.job_id, .claim_no, .attempt, .session_id, .status, .reason, .started_at, .finished_at, .error, jobs.job_event.job_id, .type, .actor, .reason
--- Calls: jobs.channels, jobs.fail_with, jobs.locked_job, jobs.refuse_misfits, jobs.reopen_run, jobs.status_of
+-- Calls: jobs.channels, jobs.fail_with, jobs.locked_job, jobs.refuse_misfits, jobs.reopen_flow, jobs.reopen_run, jobs.status_of
 -- Moves: failed|cancelled|aborted -> todo
 -- Raises: OWN01, OWN03, OWS01 {"status"}, OWQ01 {"job_id"}, OWT01 {"queue", "task", "takes"}
 create or replace function jobs.retry(_job_id bigint, _actor text, _reason text) returns json
@@ -21,6 +21,7 @@ begin
     select r.job_id, r.claim_no, r.attempt, r.session_id, r.status, r.reason, r.started_at, r.finished_at, r.error
       from jobs.run as r where r.job_id = _job_id and r.claim_no = _job.claim_no
         on conflict do nothing;
+    perform jobs.reopen_flow(_job_id);  -- before the queueing lock is taken again: who starts a step holds its flow
     begin
         update procrastinate_jobs as j
            set status = 'todo', gate = case when j.lock is null then 0 else 1 end, scheduled_at = null,

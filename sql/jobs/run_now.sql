@@ -1,7 +1,7 @@
 -- jobs.run_now: makes a scheduled job due now, or runs a finished one again as a new job whose cause is the old one.
 -- Caller: internal
 -- Writes: procrastinate.procrastinate_jobs.gate, .scheduled_at, .due_at, jobs.job_event.job_id, .type, .actor, .reason
--- Calls: jobs.add, jobs.channels, jobs.fail_with, jobs.locked_job, jobs.record_audit, jobs.status_of
+-- Calls: jobs.add, jobs.channels, jobs.fail_with, jobs.locked_job, jobs.record_audit, jobs.require_reason, jobs.status_of
 -- Raises: OWN01, OWN03, OWS01 {"status"}, OWQ01 {"job_id"}, OWV01 {"field", "message"}
 create or replace function jobs.run_now(_job_id bigint, _actor text, _reason text, _request_id text) returns json
     language plpgsql
@@ -13,9 +13,8 @@ declare
     _added record;
     _id bigint := _job_id;
 begin
-    if coalesce(btrim(_reason), '') = '' then
-        perform jobs.fail_with('OWV01', 'run-now needs a reason', '{"field": "reason", "message": "is mandatory"}');
-    elsif _status in ('running', 'ready', 'waiting') then
+    perform jobs.require_reason('run-now', _reason);
+    if _status in ('running', 'ready', 'waiting') then
         perform jobs.fail_with('OWS01', format('the job is %s', _status), jsonb_build_object('status', _status));
     end if;
     if _status = 'scheduled' then

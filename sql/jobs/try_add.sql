@@ -3,7 +3,9 @@
 -- Writes: nothing
 -- Calls: jobs.add, jobs.explain_missing, jobs.try_add
 -- Raises: nothing of the jobs' own
-create or replace function jobs.try_add(_jobs jsonb, out ids bigint[], out errors jsonb[])
+create or replace function jobs.try_add(
+    _jobs jsonb, _cause jsonb default null, _ids bigint[] default null, _of integer[] default null,
+    out ids bigint[], out errors jsonb[])
     language plpgsql
     set search_path = pg_catalog, jobs, pg_temp
 as $$
@@ -13,7 +15,7 @@ declare
     _why jsonb;
     _rest record;
 begin
-    select a.ids, a.missing into ids, _missing from jobs.add(_jobs) as a;
+    select a.ids, a.missing into ids, _missing from jobs.add(_jobs, _cause, _ids, _of) as a;
     errors := array_fill(null::jsonb, array[_n]);
     if _missing is not null then
         _why := jobs.explain_missing(_jobs, ids, _missing) -> 'conflicts';
@@ -33,7 +35,9 @@ exception
         end if;
         -- By halves, down to the ones at fault.
         select a.ids || b.ids, a.errors || b.errors into ids, errors
-          from jobs.try_add(jsonb_path_query_array(_jobs, '$[0 to $last]', jsonb_build_object('last', _n / 2 - 1))) as a,
-               jobs.try_add(jsonb_path_query_array(_jobs, '$[$first to last]', jsonb_build_object('first', _n / 2))) as b;
+          from jobs.try_add(jsonb_path_query_array(_jobs, '$[0 to $last]', jsonb_build_object('last', _n / 2 - 1)),
+                            _cause, _ids[:_n / 2], _of[:_n / 2]) as a,
+               jobs.try_add(jsonb_path_query_array(_jobs, '$[$first to last]', jsonb_build_object('first', _n / 2)),
+                            _cause, _ids[_n / 2 + 1:], _of[_n / 2 + 1:]) as b;
 end
 $$;

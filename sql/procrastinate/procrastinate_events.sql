@@ -18,4 +18,5 @@ select e.job_id * 1048576 + 524288 + row_number() over (partition by e.job_id or
        case e.type when 'expired' then 'cancelled' when 'rescheduled' then 'scheduled' when 'run_now' then 'scheduled'
                    else e.type end::procrastinate.procrastinate_job_event_type,
        e.at
-  from jobs.job_event as e where e.type <> 'queueing_lock_lost';
+  from jobs.job_event as e
+ where e.type in ('cancelled', 'expired', 'abort_requested', 'retried', 'run_now', 'rescheduled');

@@ -12,9 +12,11 @@ select j.id, j.task_name as task, j.queue_name as queue, j.priority, j.lock, j.q
             when c.id is not null then jsonb_strip_nulls(jsonb_build_object(
                 'kind', c.kind, 'actor', c.actor, 'request_id', c.request_id, 'ref', c.ref, 'reason', c.reason))
             when j.actor is not null then jsonb_strip_nulls(jsonb_build_object(
-                'kind', 'http', 'actor', j.actor, 'request_id', j.request_id)) end as cause
+                'kind', 'http', 'actor', j.actor, 'request_id', j.request_id)) end as cause,
+       j.run_id, c.parent_id, n.progress
   from procrastinate.procrastinate_jobs as j
   left join jobs.job_detail as d on d.job_id = j.id
   left join jobs.cause as c on c.id = j.cause_id
   left join jobs.schedule_run as r on r.id = j.run_id
-  left join jobs.session as s on s.id = j.worker_id;
+  left join jobs.session as s on s.id = j.worker_id
+  left join jobs.stream as n on n.job_id = j.id;

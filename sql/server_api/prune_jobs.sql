@@ -33,13 +33,16 @@ begin
               from procrastinate_jobs as j
              where j.id > _after order by j.id limit least(_most, 1000)) as w;
     -- What somebody holds (a retry, a delete by hand) is left for the next walk. Under the lock a row is judged again: it
-    -- may have run once more since the look. An end that a result handler has still to hear of keeps its job.
+    -- may have run once more since the look. An end that a result handler has still to hear of keeps its job, and so
+    -- does a flow that goes on.
     with held as materialized (
         select j.id from procrastinate_jobs as j
          where j.id = any (_seen.old)
            and j.finished_at < _now - case j.status when 'succeeded' then _succeeded when 'failed' then _failed
                                                     when 'cancelled' then _cancelled when 'aborted' then _aborted end
            and not exists (select from jobs.outbox as o where o.job_id = j.id)
+           and not exists (select from jobs.flow_member as m join jobs.flow as f on f.id = m.flow_id and f.state = 'running'
+                            where m.job_id = j.id)
          order by j.id for update skip locked
     )
     select coalesce(array_agg(h.id), '{}') into _old from held as h;

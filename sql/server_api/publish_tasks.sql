@@ -1,6 +1,6 @@
 -- server_api.publish_tasks: replaces the tasks and schedules of one source by those given; other sources' stay.
 -- Caller: onewriter_server
--- Writes: jobs.task.name, .source, .queue, .priority, .lock, .queueing_lock, .description, .schema, .retry, .timeout, .max_attempts, .group, .aliases, .published_at, jobs.task (deletes what the source has no more)
+-- Writes: jobs.task.name, .source, .queue, .priority, .lock, .queueing_lock, .description, .schema, .retry, .timeout, .max_attempts, .group, .aliases, .events, .published_at, jobs.task (deletes what the source has no more)
 -- Calls: jobs.fail_with, jobs.notify, jobs.publish_schedules, jobs.record_audit, jobs.resolve_logins
 -- Raises: OWK01 {"task", "source"} or {"schedule", "source"}, OWV01 {"field", "message"}
 create or replace function server_api.publish_tasks(_source text, _tasks text, _actor text) returns json
@@ -36,27 +36,28 @@ begin
         select x.name, _source as source, coalesce(x.queue, 'default'::varchar) as queue, coalesce(x.priority, 0) as priority,
                x.lock, x.queueing_lock, x.description, coalesce(x.schema, '{}') as schema,
                nullif(x.retry, 'null') as retry, x.timeout, x.max_attempts, x."group",
-               coalesce(x.aliases, '{}') as aliases
+               coalesce(x.aliases, '{}') as aliases, coalesce(x.events, '{}') as events
           from jsonb_to_recordset(_given -> 'tasks') as x(
                name varchar, queue varchar, priority integer, lock text, queueing_lock text, description text, schema jsonb,
-               retry jsonb, timeout real, max_attempts integer, "group" text, aliases text[])
+               retry jsonb, timeout real, max_attempts integer, "group" text, aliases text[], events text[])
     ), old as materialized (
         select t.name, t.source, t.queue, t.priority, t.lock, t.queueing_lock, t.description, t.schema, t.retry,
-               t.timeout, t.max_attempts, t."group", t.aliases from jobs.task as t where t.source = _source
+               t.timeout, t.max_attempts, t."group", t.aliases, t.events from jobs.task as t where t.source = _source
     ), changed as materialized (
         select n.name from new as n join old as o on o.name = n.name where n is distinct from o
     ), removed as (
         delete from jobs.task as t where t.source = _source and t.name not in (select n.name from new as n)
     ), written as (
         insert into jobs.task (name, source, queue, priority, lock, queueing_lock, description, schema, retry,
-                               timeout, max_attempts, "group", aliases, published_at)
+                               timeout, max_attempts, "group", aliases, events, published_at)
         select n.*, clock_timestamp() from new as n
          where n.name in (select c.name from changed as c) or n.name not in (select o.name from old as o)
         on conflict (name) do update set
             queue = excluded.queue, priority = excluded.priority, lock = excluded.lock,
             queueing_lock = excluded.queueing_lock, description = excluded.description, schema = excluded.schema,
             retry = excluded.retry, timeout = excluded.timeout, max_attempts = excluded.max_attempts,
-            "group" = excluded."group", aliases = excluded.aliases, published_at = excluded.published_at
+            "group" = excluded."group", aliases = excluded.aliases, events = excluded.events,
+            published_at = excluded.published_at
     )
     select jsonb_build_object(
         'added', (select coalesce(jsonb_agg(n.name order by n.name), '[]') from new as n

@@ -1,7 +1,7 @@
 -- server_api.request_backfill: enters a range of planned times as runs to make after the fact, few at once; audited.
 -- Caller: onewriter_server
 -- Writes: jobs.backfill.schedule_id, .from_at, .to_at, .concurrency, .actor, .reason, .request_id, jobs.schedule_run.schedule_id, .schedule, .trigger, .state, .planned_at, .actor, .reason, .request_id, .backfill_id
--- Calls: jobs.fail_with, jobs.locked_schedule, jobs.notify, jobs.record_audit
+-- Calls: jobs.fail_with, jobs.locked_schedule, jobs.notify, jobs.record_audit, jobs.require_reason
 -- Raises: OWN05 {"schedule"}, OWV01 {"field", "message"}; class 22 and 23 for content that the tables refuse
 create or replace function server_api.request_backfill(_name text, _request text) returns json
     language plpgsql security definer
@@ -14,9 +14,8 @@ declare
     _schedule_id bigint;
     _id bigint;
 begin
-    if coalesce(btrim(_given ->> 'reason'), '') = '' then
-        perform jobs.fail_with('OWV01', 'a backfill needs a reason', '{"field": "reason", "message": "is mandatory"}');
-    elsif cardinality(_times) > 10000 then
+    perform jobs.require_reason('a backfill', _given ->> 'reason');
+    if cardinality(_times) > 10000 then
         perform jobs.fail_with('OWV01', 'at most 10,000 runs', '{"field": "to", "message": "over 10,000 planned times"}');
     end if;
     _schedule_id := (jobs.locked_schedule(_name)).id;

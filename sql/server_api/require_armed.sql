@@ -1,5 +1,5 @@
 -- server_api.require_armed: jobs.require_armed for the API, which enqueues nothing where it is refused.
--- Caller: onewriter_server
+-- Caller: onewriter_server, onewriter_handler
 -- Writes: nothing
 -- Calls: jobs.require_armed
 -- Raises: as jobs.require_armed

@@ -1,6 +1,6 @@
 -- server_api.rescue: takes one lost session and gives its jobs back; the third crash of a job ends it.
 -- Caller: onewriter_server
--- Writes: jobs.session.lost_at, jobs.session (deletes what was lost or closed a day ago), jobs.late_results (deletes beyond 10,000)
+-- Writes: jobs.session.lost_at, jobs.session (deletes what was lost or closed a day ago), jobs.past_session.id, .name, .login, jobs.past_session (deletes beyond 100,000), jobs.late_results (deletes beyond 10,000)
 -- Calls: jobs.channels, jobs.finish, jobs.give_back, jobs.terminate, jobs.unpark
 -- Raises: nothing
 create or replace function server_api.rescue() returns json
@@ -34,7 +34,13 @@ begin
          where j.status = 'doing' and not exists (
                select from jobs.session as s where s.id = j.worker_id and s.lost_at is null and s.closed_at is null)
          limit 1;
-        delete from jobs.session as s where coalesce(s.lost_at, s.closed_at) < _now - interval '1 day';
+        -- Runs outlive the sessions that ran them: whose they were stays known.
+        with gone as (
+            delete from jobs.session as s where coalesce(s.lost_at, s.closed_at) < _now - interval '1 day'
+            returning s.id, s.name, s.login
+        )
+        insert into jobs.past_session (id, name, login) select g.id, g.name, g.login from gone as g;
+        delete from jobs.past_session as p where p.id <= (select max(n.id) - 100000 from jobs.past_session as n);
         delete from jobs.late_results as l where l.id <= (select max(n.id) - 10000 from jobs.late_results as n);
     end if;
 
@@ -52,7 +58,7 @@ begin
         'session', _holder, 'returned', cardinality(_back.ids), 'failed', _ended.ended,
         -- Its own queues too: what an exchange had taken that never ended is ready again, and nobody's to signal.
         'wake', case when _holder is null then '{}'
-                     else array['ow_job', 'ow_out'] || coalesce(jobs.channels(_s.queues), array['ow_any'])
+                     else array['ow_job'] || coalesce(jobs.channels(_s.queues), array['ow_any'])
                           || jobs.channels(_back.queues || jobs.unpark(_ended.locks || _back.locks))
                           || _ended.signals || _back.signals
                 end,

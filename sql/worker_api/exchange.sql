@@ -1,7 +1,7 @@
--- worker_api.exchange: one round trip of a worker: settle what ended, give back, claim; and the heartbeat.
+-- worker_api.exchange: one round trip of a worker: store notes, settle what ended, give back, claim; and the heartbeat.
 -- Caller: onewriter_worker
 -- Writes: jobs.session.last_seen_at, .expires_at, procrastinate.procrastinate_jobs.started_at
--- Calls: jobs.channels, jobs.claim, jobs.claim_granted, jobs.fail_with, jobs.give_back, jobs.held_session, jobs.keep_late, jobs.next_due, jobs.settle, jobs.settle_retries, jobs.unpark
+-- Calls: jobs.channels, jobs.claim, jobs.claim_granted, jobs.fail_with, jobs.give_back, jobs.held_session, jobs.keep_late, jobs.next_due, jobs.settle, jobs.settle_retries, jobs.take_notes, jobs.unpark
 -- Raises: OWV01 for a call that is too large; 22P02 for text that is no JSON
 create or replace function worker_api.exchange(
     _session bigint, _secret text, _done bigint[], _claims integer[], _results text[], _failures text[],
@@ -12,6 +12,7 @@ create or replace function worker_api.exchange(
 as $$
 declare
     _s jobs.session;
+    _said jsonb;
     _from text[];
     _settled record;
     _retried record;
@@ -40,10 +41,17 @@ begin
         return '{"gone":true}';
     end if;
 
+    if _notes is not null then
+        _said := _notes;
+        -- Before what ended is settled: of a run that has ended nothing is taken.
+        if _said ?| '{progress,notes}' and jobs.take_notes(_session, _said) then
+            _wake := '{ow_job}';
+        end if;
+    end if;
     if _done is not null then
         _settled := jobs.settle(_session, _done, _claims, _results, _failures);
         _locks := coalesce(_settled.locks, '{}');
-        _wake := 'ow_job'::text || _settled.signals;
+        _wake := _wake || 'ow_job'::text || _settled.signals;
         if _settled.stale is not null then
             _extra := ',"stale":' || array_to_json(_settled.stale);
         end if;
@@ -73,9 +81,9 @@ begin
     if _locks <> '{}' then
         _queues := _queues || jobs.unpark(_locks);
     end if;
-    if _notes is not null then
+    if _said ? 'started' then
         update procrastinate_jobs as j set started_at = clock_timestamp()
-          from jsonb_array_elements(_notes::jsonb -> 'started') as i
+          from jsonb_array_elements(_said -> 'started') as i
          where j.id = (i ->> 0)::bigint and j.claim_no = (i ->> 1)::integer and j.worker_id = _session
            and j.status in ('doing', 'aborting') and j.started_at is null;
     end if;

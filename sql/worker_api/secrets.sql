@@ -26,6 +26,9 @@ begin
           from named as n
           left join jobs.secret as s on s.name = n.name and jobs.fits(_task, s.tasks)
                and (s.logins is null or session_user = any (s.logins))
+               -- What signs for a webhook signs its deliveries alone, whatever else is enqueued under the task's name.
+               and not exists (select from jobs.webhook as w where w.secret = s.name and not exists (
+                               select from jobs.webhook_delivery as d where d.job_id = _job_id and d.webhook_id = w.id))
     ), used as (
         -- Evidence against a stolen login; a worker that asks twice for one claim is one line.
         insert into jobs.secret_use (job_id, claim_no, name, session_id, login, granted)

@@ -8,6 +8,7 @@ from typing import Any
 
 State = dict[str, Any]
 _ENDS = ("succeeded", "failed", "aborted", "retried")
+_FINAL = ("succeeded", "failed", "cancelled", "aborted")
 
 
 def broken(state: State, before: State) -> list[str]:
@@ -20,6 +21,7 @@ def broken(state: State, before: State) -> list[str]:
         *_holders(jobs, state),
         *_results(jobs, state),
         *_claims(jobs, was),
+        *_told(jobs, was, state),
     ]
 
 
@@ -65,5 +67,21 @@ def _claims(jobs: State, was: State) -> Iterator[str]:
         begun = job["status"] == "running" and job["claim_no"] > old["claim_no"]
         if job["claim_no"] != old["claim_no"] + begun:
             yield f"job {i}: claim {old['claim_no']} became {job['claim_no']} and it is {job['status']}"
-        if job["status"] == "running" and old["status"] in ("succeeded", "failed", "cancelled", "aborted"):
+        if job["status"] == "running" and old["status"] in _FINAL:
             yield f"job {i} had {old['status']} and runs again"
+
+
+def _told(jobs: State, was: State, state: State) -> Iterator[str]:
+    """Who subscribes hears of every end once; the ones of before are acknowledged."""
+    told = Counter((i, event) for i, event in state["told"] or ())
+    ended = {
+        (i, job["status"])
+        for i, job in jobs.items()
+        if job["status"] in _FINAL and was.get(i, {}).get("status") not in _FINAL
+    }
+    yield from (
+        f"the end of job {i} ({event}) is told {told[i, event]} times"
+        for i, event in ended
+        if told[i, event] != 1
+    )
+    yield from (f"job {i} has not {event}, and that is told" for i, event in told.keys() - ended)

@@ -275,6 +275,8 @@ class Model:
         if self._waiting_with(job.queueing_lock, but=job.id):
             job.queueing_lock = None
             self.events.append((job.id, "queueing_lock_lost"))
+        if kind == "release" and job.started:
+            self.events.append((job.id, "released"))
         if kind == "retry" or (kind == "lost" and job.started):
             status, reason = ("retried", "error") if kind == "retry" else ("lost", "lost")
             assert job.holder is not None

@@ -37,6 +37,7 @@ FENCE_AND_PLACES = [
 FAULTS = [
     Fault("settle without session", "jobs/finish", " and j.worker_id = _session"),
     Fault("an end frees nobody", "worker_api/exchange", "_queues := _queues || jobs.unpark(_locks)", "null"),
+    Fault("ends are told to nobody", "jobs/finish", "signals := jobs.record_ends(_told)", "null"),
     Fault("give back without claim_no", "jobs/give_back", " and j.claim_no = _item.claim_no"),
     Fault("a replayed result is late", "jobs/keep_late", ") = 0", ") >= 0"),
     Fault("a late result leaves no trace", "jobs/keep_late", "least(100,", "least(0,"),

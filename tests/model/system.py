@@ -13,6 +13,7 @@ import psycopg
 from tests.model.items import LONG, Done, GiveUp, NewJob, seconds
 from tests.model.model import Refused
 from tests.support.cluster import Database
+from tests.support.consumer import EVERY, publish
 from tests.support.protocol import Session
 
 QUEUES = ("a", "b", "c")
@@ -47,6 +48,7 @@ select json_build_object(
                             when s.lost_at is not null then 'lost' when s.closed_at is not null then 'closed'
                             when s.expires_at < clock_timestamp() then 'late' else 'live' end)
                    from jobs.session as s),
+    'told', (select json_agg(json_build_array(o.job_id, o.event) order by o.id) from jobs.outbox as o),
     'paused', (select json_agg(q.name order by q.name) from jobs.queue as q where q.paused_at is not null))
 """
 
@@ -57,6 +59,7 @@ class System:
     def __init__(self, db: Database) -> None:
         self._db = db
         self._admin, self._server, self._dba = (self.connect(role) for role in ("admin", "server", "dba"))
+        publish(db, EVERY)
         self.sessions: dict[int, Session] = {}
 
     @functools.cache  # noqa: B019 (as long as the test)
@@ -75,6 +78,10 @@ class System:
         assert row is not None
         state: dict[str, Any] = {name: part or {} for name, part in row[0].items()}
         return state
+
+    def acknowledge(self) -> None:
+        """Whoever is told of ends has handled them all."""
+        self._admin.execute("delete from jobs.outbox")
 
     # --- time ------------------------------------------------------------------------------------------
 

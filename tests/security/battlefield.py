@@ -8,10 +8,12 @@ import psycopg
 
 from app.schema.roles import SCHEMAS
 from tests.support.cluster import Database, login_name
-from tests.support.protocol import Session, done, enqueue, job
+from tests.support.protocol import Session, done, enqueue, job, note, progress
 
 CATALOGUE = '{"catalogue": 1, "tasks": [{"name": "echo", "schema": {}}]}'
 ARGUMENT, RESULT, ITEM, HASH = "canary-argument", "canary-result", "canary-late-item", "canary-key-hash"
+SAID = "canary-note"
+SIGNER = "whsec_canarycanarycanarycanarycanarycan"
 # What an attack could have left in the catalogues: the columns looked at, and which rows.
 _CATALOGUES = {
     "pg_class": (
@@ -53,10 +55,14 @@ class Battlefield:
         server = db.connect("server")
         server.execute("select server_api.publish_tasks('here', %s, 'test')", [CATALOGUE])
         secret = {"token": ARGUMENT}
-        enqueue(server, *[job(queue="victim", args=secret, lock=f"l{n}", key=f"k{n}") for n in range(4)])
+        enqueue(server, *[job(queue="victim", args=secret, lock=f"l{n}", key=f"k{n}") for n in range(5)])
         self.victim = Session(db, "worker2", queues=["victim"], lease=300)
-        self.held, ended = self.victim.claim(2)
-        self.victim.exchange(done=[done(ended, {"token": RESULT})])
+        self.held, ended, unheard = self.victim.claim(3)
+        said = note(self.held, 1, {"message": "m", "token": SAID}, "log"), note(self.held, 2, {"token": SAID})
+        self.victim.exchange(
+            done=[done(ended, {"token": RESULT}), done(unheard)],
+            notes={"notes": said, "progress": [progress(self.held, token=SAID)]},
+        )
         self.ended: int = ended["id"]
         (self.waiting,) = self._one(
             "select min(id) from procrastinate.procrastinate_jobs where status = 'todo'"
@@ -70,6 +76,22 @@ class Battlefield:
             [HASH],
         )
         self.admin.execute(
+            "insert into jobs.secret (name, value, tasks, updated_at, updated_by) values ('webhook/victim', %s, '{*}', now(), 'x')",
+            [SIGNER],
+        )
+        self.admin.execute(
+            "insert into jobs.webhook (name, url, events, secret, created_by, updated_by)"
+            " values ('victim', 'https://victim.example', '{*}', 'webhook/victim', 'x', 'x')"
+        )
+        self.admin.execute(
+            "insert into jobs.subscription (task, event, consumer) values ('x', '*', 'handlers')"
+        )
+        self.admin.execute(
+            "insert into jobs.outbox (consumer, event, task, job_id, order_key, at, parked_at, error)"
+            " values ('handlers', 'failed', 'x', %s, 'job', now(), now(), 'it raised')",
+            [unheard["id"]],
+        )
+        self.admin.execute(
             "analyze procrastinate.procrastinate_jobs; analyze jobs.session; analyze jobs.api_key"
         )
         self.tables = self._tables()
@@ -78,7 +100,7 @@ class Battlefield:
     @property
     def canaries(self) -> tuple[str, ...]:
         """No answer and no error of an attack may contain one of these."""
-        return ARGUMENT, RESULT, ITEM, HASH, self.victim.secret
+        return ARGUMENT, RESULT, SAID, ITEM, HASH, SIGNER, self.victim.secret
 
     def names(self, login: str) -> dict[str, Any]:
         """What an attack's statement may name."""

@@ -58,6 +58,8 @@ VERBS = {
     "run_now": "operator_api.run_now({ended}, %s)",
     "remove": "operator_api.remove({ended}, %s)",
     "pause": "operator_api.pause('victim', %s)",
+    "replay_events": "operator_api.replay_events('handlers', %s)",
+    "discard_events": "operator_api.discard_events('handlers', %s)",
     "put_schedule": 'operator_api.put_schedule(\'s\', \'{{"every": 9, "target": {{"all": true}}}}\', %s)',
 }
 INJECTED = ("'; delete from jobs.session; --", "$$; select 1; $$", "%I %s", "ñ\u202e\U0001f600", "\\'")

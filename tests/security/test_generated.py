@@ -12,7 +12,7 @@ from tests.security.battlefield import Battlefield
 from tests.security.test_statements import wrongs
 
 pytestmark = pytest.mark.pg15
-OTHERS = ["producer", "dba", "janitor", "server"]
+OTHERS = ["producer", "dba", "janitor", "server", "handler"]
 OBJECTS = (
     "create table {schema}.x (a integer)",
     "create view {schema}.x as select 1",

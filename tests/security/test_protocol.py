@@ -70,6 +70,12 @@ def _held(a: Attacker) -> dict[str, Any]:
     return a.field.held
 
 
+def _said(job_id: int, claim: int) -> dict[str, Any]:
+    """From the first note on, and behind the victim's own."""
+    notes = [[job_id, claim, seq, "chunk", '"forged"'] for seq in range(5)]
+    return {"notes": notes, "progress": [[job_id, claim, '{"n": 1}']]}
+
+
 FORGED: dict[str, Callable[[Attacker], Any]] = {
     "finish the victim's job": lambda a: a.exchange(done=[done(_held(a), "stolen")])["stale"],
     "fail the victim's job": lambda a: a.exchange(done=[done(_held(a), None, "failed")])["stale"],
@@ -100,6 +106,12 @@ SILENT: dict[str, Callable[[Attacker], Any]] = {
     "new queues by release": lambda a: a.exchange(release=[[1, 1, None, None, None, f"q{n}"] for n in range(9)]),
     "new queues by retry": lambda a: a.exchange(retry=[[1, 1, None, None, None, f"q{n}", None, None] for n in range(9)]),
     "mark the victim's job started": lambda a: a.exchange(notes={"started": [release(_held(a))]}),
+    "speak for the victim's job": lambda a: a.exchange(notes=_said(_held(a)["id"], 1)),
+    "with guessed claims": lambda a: [a.exchange(notes=_said(_held(a)["id"], n)) for n in range(2, 50)][-1],
+    "speak for what waits": lambda a: a.exchange(notes=_said(a.field.waiting, 0)),
+    "speak for what has ended": lambda a: a.exchange(notes=_said(a.field.ended, 1)),
+    "speak for what never was": lambda a: a.exchange(notes=_said(2**62, 1)),
+    "speak for nobody": lambda a: a.exchange(notes={"notes": [[None] * 5, []], "progress": [[None] * 3, []]}),
     "notes of a foreign shape": lambda a: a.exchange(notes={"started": []}),
     "unknown notes": lambda a: a.exchange(notes={"args": [[1, 1]], "status": "succeeded"}),
     "claim from a paused place": lambda a: a.exchange(want=-1),
@@ -222,6 +234,8 @@ TOO_MUCH: dict[str, dict[str, Any]] = {
     "1,001 ends": {"done": [1] * 1001, "claims": [1] * 1001},
     "1,001 retries": {"retry": json.dumps([[1, 1]] * 1001)},
     "1,001 releases": {"release": json.dumps([[1, 1]] * 1001)},
+    "1,001 notes": {"notes": json.dumps({"notes": [[1, 1, 1, "log", "{}"]] * 1001})},
+    "1,001 words of progress": {"notes": json.dumps({"progress": [[1, 1, "{}"]] * 1001})},
     "300,000 releases": {"release": json.dumps([[1, 1]] * 300_000)},
     "results of 10 MB": {"done": [1], "claims": [1], "results": ["x" * 10_000_000]},
     "failures of 10 MB": {"done": [1], "claims": [1], "failures": ["x" * 10_000_000]},

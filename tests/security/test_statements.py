@@ -12,7 +12,7 @@ pytestmark = pytest.mark.pg15
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("login", ["worker", "producer", "dba", "janitor", "server"])
+@pytest.mark.parametrize("login", ["worker", "producer", "dba", "janitor", "server", "handler"])
 def test_a_stolen_login(field: Battlefield, login: str, family: str) -> None:
     assert wrongs(field, login, *FAMILIES[family]) == []
 

@@ -124,7 +124,10 @@ def test_the_floor_passes_over_what_lies_below_it_and_nothing_else(db: Database)
 
 def test_a_subscription_puts_ends_into_the_outbox(db: Database) -> None:
     server, worker = db.connect("server"), Session(db)
-    db.connect("admin").execute("insert into jobs.subscription values ('echo', 'succeeded'), ('other', '*')")
+    db.connect("admin").execute(
+        "insert into jobs.subscription (task, event, consumer)"
+        " values ('echo', 'succeeded', 'handlers'), ('other', '*', 'handlers')"
+    )
     good, bad = enqueue(server, job(), job())
     held = {item["id"]: item for item in worker.claim(2)}
     answer = worker.exchange(done=[done(held[good]), done(held[bad], how="failed")])

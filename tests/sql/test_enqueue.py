@@ -267,7 +267,7 @@ def test_events_and_procrastinates_own_views_tell_the_story(db: Database) -> Non
     (held,) = worker.claim()
     worker.exchange(done=[done(held)])
     ours = server.execute(
-        "select id, type from server_api.event where job_id = %s order by at, id", [job_id]
+        "select id, type from server_api.history where job_id = %s order by at, id", [job_id]
     ).fetchall()
     assert ours == [("0", "created"), ("1s", "started"), ("1f", "succeeded")]
     dba = db.connect("dba")

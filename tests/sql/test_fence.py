@@ -296,7 +296,9 @@ def test_what_is_given_back_after_an_abort_was_asked_ends_aborted(db: Database, 
     server, worker = db.connect("server"), Session(db)
     job_id, next_place = enqueue(server, job(lock="L"), job(lock="L"))
     (held,) = worker.claim(2)
-    db.connect("admin").execute("insert into jobs.subscription values ('echo', 'aborted')")
+    db.connect("admin").execute(
+        "insert into jobs.subscription (task, event, consumer) values ('echo', 'aborted', 'handlers')"
+    )
     listener = db.connect("server")
     listener.execute("listen ow_job")
     listener.execute("listen ow_out")

@@ -197,7 +197,9 @@ def test_a_job_whose_queueing_lock_was_taken_returns_without_it(db: Database, wa
             rescue(server)
     rows = server.execute("select id, status, queueing_lock from server_api.job order by id").fetchall()
     assert rows == [(first, "ready", None), (second, "ready", "Q")]
-    event = server.execute("select detail from server_api.event where type = 'queueing_lock_lost'").fetchone()
+    event = server.execute(
+        "select detail from server_api.history where type = 'queueing_lock_lost'"
+    ).fetchone()
     assert event == ({"job_id": second, "queueing_lock": "Q"},)
 
 

@@ -17,7 +17,6 @@ TABLES = [*SCHEMAS]
 # Tables that no function writes, and why.
 NOT_OURS = {
     "jobs.alembic_version": "alembic's own, written by migrations",
-    "jobs.subscription": "filled by result handlers, which come later",
     "jobs.login_setting": "filled by migrate, from where logins are made",
 }
 # The planner is told both; no function sets it (the ownership of status below says so).

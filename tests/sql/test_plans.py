@@ -3,13 +3,13 @@
 Three times a batch join went quadratic in a prototype; a plan is therefore part of the contract.
 """
 
-import re
 from typing import Any
 
 import psycopg
 import pytest
 
 from tests.support.cluster import Database
+from tests.support.plans import nested_plans
 from tests.support.protocol import Session, done, enqueue, job
 
 pytestmark = pytest.mark.pg15
@@ -36,21 +36,8 @@ def filled(db: Database, statistics: bool) -> psycopg.Connection[Any]:
 
 
 def plans(admin: psycopg.Connection[Any], session: Session, run: str) -> dict[str, list[str]]:
-    """What auto_explain tells of one call: for each nested statement on the job table, its plan's lines."""
-    seen: list[str] = []
-    admin.add_notice_handler(lambda diagnostic: seen.append(diagnostic.message_primary or ""))
-    for setting in ("log_min_duration = 0", "log_nested_statements = on"):
-        admin.execute("load 'auto_explain'")
-        admin.execute(f"set auto_explain.{setting}".encode())
-    admin.execute("set session authorization onewriter_test_worker")
-    admin.execute("set client_min_messages = log")
-    admin.execute(run.encode(), [session.id, session.secret])
-    admin.execute("reset client_min_messages")
-    return {
-        text: re.findall(r"(?:->|\n)\s*(\w[^\n]*?)\s+\(cost", text)
-        for text in seen
-        if "procrastinate_jobs" in text
-    }
+    """For each statement of one call on the job table, its plan's lines."""
+    return nested_plans(admin, "worker", run, [session.id, session.secret], "procrastinate_jobs")
 
 
 @pytest.mark.parametrize("statistics", [True, False], ids=["analyzed", "never analyzed"])
@@ -88,7 +75,9 @@ def test_a_settle_finds_its_rows_by_id_in_one_pass(db: Database, statistics: boo
     ids, claims = [item["id"] for item in held], [item["claim_no"] for item in held]
     call = f"array{ids}::bigint[], array{claims}, null, null, null, null, null, 0, 0, true, null"
     found = plans(admin, session, f"select worker_api.exchange(%s, %s, {call})")
-    (settle,) = [plan for query, plan in found.items() if "insert into jobs.outbox" in query]
+    (settle,) = [
+        plan for query, plan in found.items() if "attempts = j.attempts + 1, abort_requested" in query
+    ]
     assert any(line.startswith("Index Scan using procrastinate_jobs_pkey") for line in settle), settle
     assert any(line.startswith("Hash Join") for line in settle), settle
     assert not [

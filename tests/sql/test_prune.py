@@ -178,7 +178,7 @@ def test_a_walk_ends_at_the_first_young_job(db: Database) -> None:
 
 def test_an_end_that_a_handler_has_not_had_keeps_the_job(db: Database) -> None:
     server, admin = db.connect("server"), db.connect("admin")
-    admin.execute("insert into jobs.subscription (task, event) values ('echo', '*')")
+    admin.execute("insert into jobs.subscription (task, event, consumer) values ('echo', '*', 'handlers')")
     job_id = finished(db, "succeeded")
     grow_old(db, 8 * DAY)
     assert prune(server)["pruned"] == 0

@@ -430,8 +430,8 @@ def test_overlapping_cancel_running_waits_until_the_old_jobs_ended(db: Database)
     assert {f"ow_w_{worker.id}", "ow_fire"} <= set(answer["wake"])
     assert ledger(server) == [("running",), ("pending",)]
     assert counts(server, first) == ("running", None, 2, 0, 1, 1)
-    asked = server.execute("select detail from server_api.event where type = 'abort_requested'").fetchall()
-    assert asked == [({"actor": "schedule nightly", "reason": "superseded by run 2"},)]
+    asked = server.execute("select actor, reason from server_api.history where type = 'abort_requested'")
+    assert asked.fetchall() == [("schedule nightly", "superseded by run 2")]
     assert close(server) == [] and startable(server) == []
     fire_one(server, schedule, 3)  # supersedes the one that waits
     assert ledger(server, "state, note")[1] == ("skipped", "superseded by run 3")

@@ -43,11 +43,11 @@ def test_cancel_ends_a_waiting_job_and_asks_a_running_one(db: Database) -> None:
     )
     assert refused(server, "select server_api.cancel(99, 'me', null)") == ("OWN01", {"job_id": 99})
     events = server.execute(
-        "select job_id, type, detail from server_api.event where id like 'e%' order by id"
+        "select job_id, type, actor, reason from server_api.history where id like 'e%' order by id"
     ).fetchall()
     assert events == [
-        (waiting, "cancelled", {"actor": "me", "reason": "why"}),
-        (running, "abort_requested", {"actor": "onewriter_test_dba", "reason": "stop it"}),
+        (waiting, "cancelled", "me", "why"),
+        (running, "abort_requested", "onewriter_test_dba", "stop it"),
     ]
 
 
@@ -58,7 +58,7 @@ def test_an_abort_asked_twice_is_recorded_once(db: Database) -> None:
     for _ in range(2):
         call(server, "select server_api.cancel(%s, 'me', null)", job_id)
     assert server.execute(
-        "select count(*) from server_api.event where type = 'abort_requested'"
+        "select count(*) from server_api.history where type = 'abort_requested'"
     ).fetchone() == (1,)
 
 

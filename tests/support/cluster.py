@@ -25,6 +25,7 @@ TEMPLATE = "onewriter_template"
 PASSWORD = "tests-only"  # the cluster trusts everybody on 127.0.0.1; the tests' DSNs look like real ones
 LOGINS = {
     "server": "server",
+    "handler": "handler",
     "worker": "worker",
     "worker2": "worker",
     "producer": "producer",

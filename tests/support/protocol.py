@@ -112,6 +112,16 @@ def release(job: dict[str, Any]) -> list[Any]:
     return [job["id"], job["claim_no"]]
 
 
+def note(job: dict[str, Any], seq: int, data: Any, kind: str = "chunk") -> list[Any]:
+    """An item of `notes` in exchange's `notes`: what was said travels as a JSON text."""
+    return [job["id"], job["claim_no"], seq, kind, json.dumps(data)]
+
+
+def progress(job: dict[str, Any], **value: Any) -> list[Any]:
+    """An item of `progress` in exchange's `notes`."""
+    return [job["id"], job["claim_no"], json.dumps(value)]
+
+
 def expire_lease(db: Database, session: Session) -> None:
     """Makes a session late without waiting for it: the one thing that a test does as superuser."""
     db.connect("admin").execute(

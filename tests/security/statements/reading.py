@@ -1,6 +1,6 @@
 """Reading what belongs to others: arguments, results, secrets, keys; straight, and through every side door."""
 
-from tests.security.attack import Attack, family
+from tests.security.attack import HARMLESS, Attack, family
 
 ATTACKS = (
     *family(
@@ -37,16 +37,29 @@ ATTACKS = (
         text_search_over_a_query="select ts_stat('select to_tsvector(args::text) from procrastinate.procrastinate_jobs')",
         rewrite_over_a_query="select ts_rewrite('a'::tsquery, 'select args::text::tsquery, args::text::tsquery from procrastinate.procrastinate_jobs')",
         session_secrets="select secret from jobs.session",
+        webhook_secrets="select s.value from jobs.secret as s join jobs.webhook as w on w.secret = s.name",
+        webhook_rows="select w from jobs.webhook as w",
+        webhook_deliveries="select d from jobs.webhook_delivery as d",
+        sign_for_a_webhook="select jobs.rotate_webhook('victim', null, null, null, null)",
+        choose_what_signs="select jobs.webhook_secret(null)",
+        take_over_a_webhook="update jobs.webhook set url = 'https://mallory.example'",
         key_hashes="select hash from jobs.api_key",
         answers_to_keys="select answer from jobs.idempotency",
         late_items="select item from jobs.late_results",
         catalogue_of_tasks="select schema from jobs.task",
         attempts="select error from jobs.attempt",
         outbox="select * from jobs.outbox",
+        notes="select data from jobs.note",
+        progress="select progress from jobs.stream",
+        internal_notes="select jobs.take_notes(1, '{{}}')",
         internal_claim="select jobs.claim(1, null, 1, 1, true, null)",
         internal_settle="select jobs.settle(1, '{{1}}', '{{1}}', null, null)",
         internal_session="select jobs.held_session(1, 'x')",
     ),
+    # A DBA's shows no value but messages: the canary of the rest is looked for.
+    Attack("logs_by_view", "select * from inspect.job_logs", differs={"dba": HARMLESS, "server": HARMLESS}),
+    Attack("notes_by_view", "select count(*) from server_api.note", differs={"server": HARMLESS}),
+    Attack("progress_by_view", "select count(*) from server_api.stream", differs={"server": HARMLESS}),
     Attack(
         "late_items_by_view",
         "select item from inspect.late_results",
