@@ -20,6 +20,7 @@ from procrastinate.tasks import Task
 from worker.app import App
 from worker.arguments import arguments_schema
 from worker.errors import Refused
+from worker.events import task_events
 from worker.groups import task_group
 from worker.periodic import schedule
 from worker.timeouts import task_timeout
@@ -80,6 +81,7 @@ def _entry(task: AnyTask, other_names: set[str]) -> dict[str, Any]:
         "timeout": task_timeout(task),
         "group": task_group(task),
         "aliases": sorted(other_names),
+        "events": task_events(task),
     }
 
 
@@ -104,9 +106,7 @@ def _retry(task: AnyTask) -> dict[str, Any] | None:
 def main() -> int:
     """Exit 2 with one sentence when a task module cannot be loaded or a schedule cannot be said."""
     parser = argparse.ArgumentParser(prog="python -m worker.catalogue", description=__doc__)
-    parser.add_argument(
-        "--builtin", action="store_true", help="onewriter's own tasks: echo, http.request, sleep"
-    )
+    parser.add_argument("--builtin", action="store_true", help="onewriter's own tasks: echo, http.request, …")
     options = parser.parse_args()
     logging.disable(logging.WARNING)
     from worker.main import app  # noqa: PLC0415 (importing it logs, which must be off by then)

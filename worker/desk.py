@@ -7,13 +7,14 @@ import os
 from collections import deque
 from typing import Any
 
+from worker.notes import Books
 from worker.run import Run
 
 Item = tuple[Any, ...]
 
 
 class Desk:
-    """`waiting` goes from the link's thread to the event loop; `done`, `retry`, `release` come back.
+    """`waiting` goes from the link's thread to the event loop; `done`, `retry`, `release`, `books` come back.
 
     `slots` is written by the event loop only and read by the link's thread as a snapshot.
     """
@@ -24,6 +25,7 @@ class Desk:
         self.done: deque[Item] = deque()
         self.retry: deque[Item] = deque()
         self.release: deque[Item] = deque()
+        self.books = Books(self._said)
         self.slots: list[Any] = []
         self.ended = 0
         self.busy = 0.0
@@ -41,6 +43,10 @@ class Desk:
         # A full pipe means that it is being woken already; a closed one that it has ended.
         with contextlib.suppress(OSError):
             os.write(self._wake_end, b"w")
+
+    def _said(self) -> None:
+        if self.asleep:
+            self.wake()
 
     def swallow_wakes(self) -> None:
         with contextlib.suppress(BlockingIOError):

@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator
 from time import monotonic
 from typing import TypeVar
 
-import msgspec
 from procrastinate.job_context import AbortReason
 
 from worker import session
@@ -45,7 +44,6 @@ _BACKOFF = (0.1, 5.0)
 _COMPLAIN_EVERY = 60.0
 
 T = TypeVar("T")
-_encode = msgspec.json.Encoder().encode
 
 
 class _Gone(Exception):
@@ -173,7 +171,7 @@ class Link(threading.Thread):
             self._claims.look_again()
         if wire.summoned or now >= self._beat or self._batch or self._desk.unsent():
             return True
-        return self._claims.worthwhile(now) or bool(self._unnoted())
+        return self._claims.worthwhile(now) or self._desk.books.due(now) or bool(self._unnoted())
 
     def _unnoted(self) -> list[Run]:
         """Prefetched jobs that have begun and of which the database doesn't know yet."""
@@ -181,11 +179,11 @@ class Link(threading.Thread):
 
     def _exchange(self, now: float) -> None:
         assert self._session is not None
-        batch = self._batch = self._batch or Batch(self._desk)
+        batch = self._batch = self._batch or Batch(self._desk, now)
         started = self._unnoted()
-        notes = _encode({"started": [(run.id, run.claim) for run in started]}) if started else None
         claim = self._claims.plan(now, len(batch))
-        params = [*self._session.params, *batch.params(), notes, *claim.params()]
+        ours = batch.params([(run.id, run.claim) for run in started])
+        params = [*self._session.params, *ours, *claim.params()]
         self._wire.summoned = False
         text = self._send(params, now)
         ended = monotonic()
@@ -263,8 +261,10 @@ class Link(threading.Thread):
         if self._held:
             until = min(until, now + 0.5)
         desk = self._desk
+        until = min(until, desk.books.next_look(now))
         desk.asleep = True
-        if not desk.unsent() and not self._wire.woken and self._wire.sleep(until - monotonic()):
+        idle = not (desk.unsent() or desk.books.due(monotonic()) or self._wire.woken)
+        if idle and self._wire.sleep(until - monotonic()):
             desk.swallow_wakes()
         desk.asleep = False
 
@@ -289,6 +289,7 @@ class Link(threading.Thread):
         self._session, self._batch = None, None
         for queue in (self._desk.waiting, self._desk.done, self._desk.retry, self._desk.release):
             queue.clear()
+        self._desk.books.clear()
         self._held.clear()
         self._loop.call_soon_threadsafe(self._slots.cancel_dead, runs, AbortReason.SHUTDOWN)
         self._loop.call_soon_threadsafe(self._slots.settled_elsewhere)

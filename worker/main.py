@@ -6,6 +6,6 @@ from worker.app import App
 from worker.modules import entry_points
 from worker.settings import task_modules
 
-BUILT_IN = ["worker.tasks.http_request", "worker.tasks.sleep", "worker.tasks.echo"]
+BUILT_IN = ["worker.tasks.http_request", "worker.tasks.sleep", "worker.tasks.echo", "worker.tasks.webhook"]
 
 app = App(modules=lambda: [*BUILT_IN, *entry_points(), *task_modules()])

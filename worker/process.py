@@ -22,6 +22,7 @@ from worker.deadlines import Deadlines
 from worker.desk import Desk
 from worker.errors import Refused
 from worker.link import Link
+from worker.notes import Books
 from worker.outcomes import Outcomes
 from worker.session import Identity
 from worker.settings import Settings
@@ -41,6 +42,8 @@ IGNORED = (
 
 class Worker(stock.Worker):
     """`ignored` names the options that were given and mean nothing here."""
+
+    books: Books
 
     def __init__(self, app: procrastinate.App, *, ignored: tuple[str, ...] = (), **options: Any):
         super().__init__(app=app, **options)
@@ -74,6 +77,7 @@ class Worker(stock.Worker):
         self._say_what_is_ignored()
         identity = self._identity(settings)
         desk = Desk(self.concurrency)
+        self.books = desk.books
         outcomes = Outcomes(desk)
         slots = Slots(self, desk, outcomes, settings.task_timeout)
         deadlines = Deadlines(slots, outcomes, settings.timeout_grace, lambda: self._count_lost(desk))

@@ -24,40 +24,45 @@ class NotJson(Exception):
 
 
 class Oversized(Exception):
-    """The result is over 256 KB."""
+    """The result is over 256 KB, or a note over what notes may have."""
 
 
 def encode_result(value: Any) -> bytes:
+    """Raises NotJson, Oversized."""
+    return encode_json(value, "The result", MAX_RESULT)
+
+
+def encode_json(value: Any, what: str, most: int) -> bytes:
     """Raises NotJson, Oversized. Only dict, list, tuple, str, int, float, bool and None are JSON here."""
     try:
         text = _encode(value)
-        check_size(text)
+        check_size(text, what, most)
         # msgspec is generous (sets, dates, NaN as null): what comes back equal was JSON to begin with.
         if _decode(text) != value:
-            text = _strict(value)
+            text = _strict(value, what)
     except (msgspec.MsgspecError, TypeError, ValueError, RecursionError, OverflowError):
-        text = _strict(value)
-    check_size(text)
+        text = _strict(value, what)
+    check_size(text, what, most)
     if b"\\u0000" in text:
-        raise NotJson("The result has a NUL character, which PostgreSQL's jsonb does not hold.")
+        raise NotJson(f"{what} has a NUL character, which PostgreSQL's jsonb does not hold.")
     return text
 
 
-def check_size(text: bytes) -> None:
+def check_size(text: bytes, what: str = "The result", most: int = MAX_RESULT) -> None:
     """Raises Oversized."""
-    if len(text) > MAX_RESULT:
-        raise Oversized(f"The result has {len(text)} bytes as JSON; {MAX_RESULT} are allowed.")
+    if len(text) > most:
+        raise Oversized(f"{what} has {len(text)} bytes as JSON; {most} are allowed.")
 
 
-def _strict(value: Any) -> bytes:
+def _strict(value: Any, what: str) -> bytes:
     try:
         return json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode()
     except RecursionError:
-        raise NotJson("The result is nested too deeply, or contains itself.") from None
+        raise NotJson(f"{what} is nested too deeply, or contains itself.") from None
     except UnicodeEncodeError:
-        raise NotJson("The result has a lone surrogate, which is not text.") from None
+        raise NotJson(f"{what} has a lone surrogate, which is not text.") from None
     except (TypeError, ValueError, OverflowError) as exc:
-        raise NotJson(f"The result is not JSON: {clean(str(exc))[:500]}") from None
+        raise NotJson(f"{what} is not JSON: {clean(str(exc))[:500]}") from None
 
 
 def clean(text: str) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sized
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import attr
 import msgspec
+from procrastinate.exceptions import JobAborted
 from procrastinate.job_context import AbortReason, JobContext
 from procrastinate.jobs import Job, Status
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from worker.process import Worker
 
 _decode = msgspec.json.Decoder().decode
+T = TypeVar("T")
 
 
 class Run(msgspec.Struct, eq=False, gc=False):
@@ -43,6 +46,7 @@ class Run(msgspec.Struct, eq=False, gc=False):
     abort: Any = None
     prefetched: bool = False
     noted: bool = False
+    book: Any = None
     timed_out: bool = False
     dead: bool = False
 
@@ -107,6 +111,76 @@ class RunContext(JobContext):
 
     def should_abort(self) -> bool:
         return self._run.abort is not None
+
+    def progress(
+        self,
+        current: float | None = None,
+        total: float | None = None,
+        message: str | None = None,
+        **fields: Any,
+    ) -> None:
+        """How far the task is: replaces what it said of that before.
+
+        Call it as often as you like, from any thread: it returns at once, and the latest is sent four times a
+        second at most. Raises NotJson, and Oversized over 4 KB.
+        """
+        given = {"current": current, "total": total, "message": message}
+        value = {name: part for name, part in given.items() if part is not None}
+        self._worker.books.progress(self._run, {**value, **fields})
+
+    def log(self, message: str, level: str = "info", **fields: Any) -> None:
+        """A line for whoever looks at the job. From any thread; it neither waits nor raises.
+
+        A field that is not JSON is logged as its str(); of a message 8,192 characters are kept.
+        """
+        self._worker.books.log(self._run, message, level, fields)
+
+    def emit(self, data: Any) -> None:
+        """A piece of the task's output: any JSON; each run's pieces are kept in their order.
+
+        From any thread; it never waits. A job may say 10,000 notes and 16 MB, what is beyond is dropped.
+        Raises NotJson, and Oversized over 64 KB.
+        """
+        self._worker.books.emit(self._run, data)
+
+    @overload
+    def track(self, items: Iterable[T], total: float | None = None) -> Iterator[T]: ...
+    @overload
+    def track(self, items: AsyncIterable[T], total: float | None = None) -> AsyncIterator[T]: ...
+    def track(
+        self, items: Iterable[T] | AsyncIterable[T], total: float | None = None
+    ) -> Iterator[T] | AsyncIterator[T]:
+        """The same items, with the progress told: `for row in context.track(rows)`, or `async for`.
+
+        `total` is their len() where they have one. Where the job is to stop it stops between two items:
+        raises JobAborted.
+        """
+        if total is None and isinstance(items, Sized):
+            total = len(items)
+        return (
+            self._track_async(items, total) if isinstance(items, AsyncIterable) else self._track(items, total)
+        )
+
+    def _track(self, items: Iterable[T], total: float | None) -> Iterator[T]:
+        done = 0
+        for item in items:
+            self._step(done, total)
+            yield item
+            done += 1
+        self.progress(done, total)
+
+    async def _track_async(self, items: AsyncIterable[T], total: float | None) -> AsyncIterator[T]:
+        done = 0
+        async for item in items:
+            self._step(done, total)
+            yield item
+            done += 1
+        self.progress(done, total)
+
+    def _step(self, done: int, total: float | None) -> None:
+        if self.should_abort():
+            raise JobAborted
+        self.progress(done, total)
 
     def evolve(self, **update: Any) -> JobContext:
         fields = {field.name: getattr(self, field.name) for field in attr.fields(JobContext)}

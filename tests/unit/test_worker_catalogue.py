@@ -19,6 +19,7 @@ from worker.app import App
 from worker.arguments import arguments_schema
 from worker.catalogue import catalogue
 from worker.errors import Refused
+from worker.events import subscribes
 from worker.groups import group
 from worker.modules import add_blueprint
 from worker.timeouts import timeout
@@ -45,6 +46,7 @@ def _blueprint() -> Blueprint:
     )
     @timeout(600)
     @group("nightly")
+    @subscribes("day.closed", "day.begun")
     async def monthly(context: Any, month: str, *, pages: Annotated[int, Field(ge=1)] = 12) -> dict[str, str]:
         """Writes the report of a month."""
         return {"month": month, "pages": str(pages)}
@@ -57,6 +59,7 @@ def _blueprint() -> Blueprint:
 
     custom.onewriter_timeout = 5  # type: ignore[attr-defined]
     custom.onewriter_group = "rare"  # type: ignore[attr-defined]
+    custom.onewriter_events = ["moved", "", 3]  # type: ignore[attr-defined]
     return reports
 
 
@@ -89,6 +92,7 @@ def test_what_is_published() -> None:
         "max_attempts": 6,
         "timeout": 600.0,
         "group": "nightly",
+        "events": ["day.begun", "day.closed"],
         "aliases": ["reports.old"],
     }
     assert entries["full.name"]["max_attempts"] is None
@@ -97,6 +101,7 @@ def test_what_is_published() -> None:
     assert entries["reports.custom"]["max_attempts"] is None
     assert entries["reports.custom"]["timeout"] == 5.0
     assert (entries["reports.custom"]["group"], entries["full.name"]["group"]) == ("rare", None)
+    assert (entries["reports.custom"]["events"], entries["full.name"]["events"]) == (["moved"], [])
     assert entries["reports.custom"]["schema"]["properties"]["day"] == {"type": "string", "format": "date"}
 
 
@@ -164,7 +169,9 @@ def test_the_command() -> None:
     own = subprocess.run(
         [*command, "--builtin"], env=environ, cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert [entry["name"] for entry in json.loads(own.stdout)["tasks"]] == ["echo", "http.request", "sleep"]
+    assert [entry["name"] for entry in json.loads(own.stdout)["tasks"]] == [
+        "echo", "http.request", "sleep", "webhook.deliver",
+    ]  # fmt: skip
     environ["ONEWRITER_TASKS"] = "no.such"
     failed = subprocess.run(command, env=environ, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (failed.returncode, failed.stdout) == (2, "")

@@ -1,1 +1,1 @@
-"""Built-in tasks: `http.request`, `sleep`, `echo`."""
+"""Built-in tasks: `http.request`, `sleep`, `echo`, `webhook.deliver`."""

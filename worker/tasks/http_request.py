@@ -6,6 +6,8 @@ import base64
 import json as json_module
 import os
 import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
@@ -61,6 +63,28 @@ def checked_connector(allowed: Allowed) -> aiohttp.TCPConnector:
     )
 
 
+@asynccontextmanager
+async def public_request(
+    method: str, url: str, *, seconds: float, **options: Any
+) -> AsyncIterator[aiohttp.ClientResponse]:
+    """A request to a public address, or to one that ONEWRITER_HTTP_ALLOW_PRIVATE names.
+
+    Raises PrivateAddress, TimeoutError, aiohttp.ClientError.
+    """
+    allowed = Allowed.parse(os.environ.get("ONEWRITER_HTTP_ALLOW_PRIVATE", ""))
+    limit = aiohttp.ClientTimeout(total=min(seconds, _MAX_SECONDS))
+    try:
+        async with (
+            aiohttp.ClientSession(connector=checked_connector(allowed), trust_env=False) as session,
+            session.request(method, url, timeout=limit, **options) as response,
+        ):
+            yield response
+    except aiohttp.ClientConnectorError as exc:
+        if isinstance(exc.os_error, PrivateAddress):
+            raise exc.os_error from None
+        raise
+
+
 @app.task(name="http.request")
 async def request(
     url: str,
@@ -80,29 +104,18 @@ async def request(
         raise ValueError(f"method {method!r} is none of {', '.join(sorted(_METHODS))}.")
     if not timeout > 0:  # aiohttp takes 0 for no limit at all
         raise ValueError(f"timeout must be more than 0 seconds, not {timeout}.")
-    allowed = Allowed.parse(os.environ.get("ONEWRITER_HTTP_ALLOW_PRIVATE", ""))
-    limit = aiohttp.ClientTimeout(total=min(timeout, _MAX_SECONDS))
-    data = None if body is None else body.encode()
-    try:
-        async with (
-            aiohttp.ClientSession(connector=checked_connector(allowed), trust_env=False) as session,
-            session.request(
-                method.upper(),
-                url,
-                headers=headers,
-                params=params,
-                json=json,
-                data=data,
-                timeout=limit,
-                max_redirects=_MAX_REDIRECTS,
-                raise_for_status=raise_for_status,
-            ) as response,
-        ):
-            return await _answer(response)
-    except aiohttp.ClientConnectorError as exc:
-        if isinstance(exc.os_error, PrivateAddress):
-            raise exc.os_error from None
-        raise
+    async with public_request(
+        method.upper(),
+        url,
+        seconds=timeout,
+        headers=headers,
+        params=params,
+        json=json,
+        data=None if body is None else body.encode(),
+        max_redirects=_MAX_REDIRECTS,
+        raise_for_status=raise_for_status,
+    ) as response:
+        return await _answer(response)
 
 
 async def _answer(response: aiohttp.ClientResponse) -> dict[str, Any]:
