@@ -1,9 +1,10 @@
 """Every error onewriter raises on purpose, and the one table that says what each means outside.
 
 OnewriterError
- +- NotFound          JobNotFound, JobGone, RouteNotFound, WorkerNotFound, ScheduleNotFound, RunNotFound
+ +- NotFound          JobNotFound, JobGone, RouteNotFound, WorkerNotFound, ScheduleNotFound, RunNotFound,
+ |                    WebhookNotFound, FlowNotFound
  +- Conflict          StateConflict, QueueingLockTaken, NameTaken, WorkerExists, WorkerLive, ScheduleExists,
- |                    RevisionConflict
+ |                    RevisionConflict, WebhookExists
  +- Invalid           InvalidArguments, UnknownTask, QueueRefusesTask, InvalidCursor, IdempotencyKeyReused,
  |                    BodyTooLarge, InvalidConfiguration, InvalidTransition
  +- Malformed  Unauthenticated  MissingScope  NotAllowed  MethodNotAllowed
@@ -176,6 +177,23 @@ class RunNotFound(NotFound):
     )  # fmt: skip
 
 
+class FlowNotFound(NotFound):
+    problem = Problem(
+        "flow-not-found", 404, "There is no such flow",
+        "No flow has this id, the last of its jobs was deleted, or this key may see none of its members.",
+        "Check the id; `GET /v1/jobs/{id}/children` lists the flows that follow from a job.",
+    )  # fmt: skip
+
+
+class WebhookNotFound(NotFound):
+    problem = Problem(
+        "webhook-not-found", 404, "There is no such webhook",
+        "No webhook has this name.",
+        "Check the name; `GET /v1/webhooks` lists them.",
+        ("OWN08",),
+    )  # fmt: skip
+
+
 class MethodNotAllowed(OnewriterError):
     problem = Problem(
         "method-not-allowed", 405, "This path has no such method",
@@ -239,6 +257,15 @@ class ScheduleExists(Conflict):
         "It was to be made anew, and one has this name already.",
         "Choose another name, or change that one: PATCH or PUT with its ETag in If-Match.",
         ("OWK03",),
+    )  # fmt: skip
+
+
+class WebhookExists(Conflict):
+    problem = Problem(
+        "webhook-exists", 409, "A webhook of this name exists",
+        "It was to be made anew, and one has this name already.",
+        "Choose another name, or change that one: PATCH or PUT with its ETag in If-Match.",
+        ("OWK05",),
     )  # fmt: skip
 
 

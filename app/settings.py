@@ -19,6 +19,7 @@ HIDDEN = "********"
 NEVER = "never"
 DEFAULT_ENVIRONMENT = "default"
 UNITS = {"d": 86_400, "h": 3600, "m": 60, "s": 1}
+OWN_CONSUMERS = ("flows", "webhooks")
 _AGE = re.compile(r"(\d{1,10})\s*([dhms]?)")
 
 
@@ -103,6 +104,15 @@ class Settings(BaseSettings):
     janitor_database_url: str | None = Field(
         default=None, description="scheduler: login that ends overlong backends of workers"
     )
+    handler_database_url: str | None = Field(
+        default=None, description="login of the result handlers; no other stands in"
+    )
+    domain_database_url: str | None = Field(
+        default=None, description="result handlers: the domain's database, where it is another one"
+    )
+    domain_admin_database_url: str | None = Field(
+        default=None, description="domain, doctor: admin there, where that is another server"
+    )
     role_prefix: str = Field(
         default="onewriter", pattern=r"^[a-z_][a-z0-9_]{0,40}$", description="of role names"
     )
@@ -123,8 +133,20 @@ class Settings(BaseSettings):
     rate_limit: Rate = Field(default=None, description="of a key that has none: 100/s, 600/m, 5000/h")
     rate_burst: int | None = Field(default=None, ge=1, description="at once; as many as a second brings")
 
+    handlers: str = Field(default="", description="modules with result handlers, comma-separated")
+    handlers_consumer: str = Field(
+        default="handlers", min_length=1, max_length=128, description="the name of this set of handlers"
+    )
+    handler_attempts: int = Field(default=10, ge=1, description="tries before an event is a dead letter")
+    handler_timeout: float = Field(
+        default=30.0, gt=0, description="seconds that a call of a handler may take"
+    )
+
     scheduler_enabled: bool = Field(
         default=True, description="scheduler: whether schedules fire; its other loops always run"
+    )
+    missed_after: float = Field(
+        default=60.0, ge=1, le=86_400, description="scheduler: lateness from which a fire counts as missed"
     )
 
     prune_succeeded_after: Age = Field(default=timedelta(days=7), description="scheduler: age of a job's end")
@@ -154,7 +176,15 @@ class Settings(BaseSettings):
         default=5.0, ge=0, description="worker: seconds a sync task may overrun its timeout"
     )
 
-    @field_validator("database_url", "worker_database_url", "admin_database_url", "janitor_database_url")
+    @field_validator(
+        "database_url",
+        "worker_database_url",
+        "admin_database_url",
+        "janitor_database_url",
+        "handler_database_url",
+        "domain_database_url",
+        "domain_admin_database_url",
+    )
     @classmethod
     def _parses(cls, value: str | None) -> str | None:
         if value:
@@ -172,6 +202,13 @@ class Settings(BaseSettings):
     @classmethod
     def _leaves_time_to_look(cls, value: timedelta | None) -> timedelta | None:
         return _at_least(value, timedelta(minutes=1))
+
+    @field_validator("handlers_consumer")
+    @classmethod
+    def _is_free(cls, value: str) -> str:
+        if value in OWN_CONSUMERS:
+            raise ValueError(f"{value} is a consumer of onewriter's own")
+        return value
 
     @field_validator("prune_audit_after")
     @classmethod

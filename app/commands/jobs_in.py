@@ -29,6 +29,7 @@ class JobIn(Struct, frozen=True, omit_defaults=True):
     """One job, the task's defaults filled in. `args` is the JSON text as it came. Durations in seconds.
 
     `actor` and `request_id` are the cause of a job that comes by itself; a batch has one Cause for all.
+    `id` was drawn before, for a job that others name before it is made.
     """
 
     task: str
@@ -46,6 +47,7 @@ class JobIn(Struct, frozen=True, omit_defaults=True):
     actor: str | None = None
     request_id: str | None = None
     idempotency: Idempotency | None = None
+    id: int | None = None
 
 
 class Replay(Struct, frozen=True):

@@ -48,6 +48,15 @@ def look_up(catalogue: Catalogue, name: str) -> Entry:
     return entry
 
 
+def allowed_attempts(asked: int | None, task: Task) -> int | None:
+    """A job can only lower what its task allows; None is without end."""
+    if asked is None:
+        return task.max_attempts
+    if task.max_attempts is not None and asked > task.max_attempts:
+        raise invalid("max_attempts", f"the task allows {task.max_attempts}")
+    return asked
+
+
 def check_size(args: bytes) -> None:
     if len(args) > ARGS_BYTES:
         raise invalid("args", f"is {len(args)} bytes, at most {ARGS_BYTES} are allowed")

@@ -16,7 +16,10 @@ Status = Literal["scheduled", "waiting", "ready", "running", "succeeded", "faile
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A job. Times are UTC, durations seconds. `reason` says why a failed job failed."""
+    """A job. Times are UTC, durations seconds. `reason` says why a failed job failed.
+
+    `progress` is what its last run told last.
+    """
 
     id: int
     status: Status
@@ -41,6 +44,8 @@ class Job:
     crashes: int | None
     worker: str | None
     cause: Any
+    parent_id: int | None
+    progress: Any
 
     @property
     def final(self) -> bool:

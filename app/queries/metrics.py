@@ -27,6 +27,16 @@ class AlertState(msgspec.Struct, frozen=True):
     value: float
 
 
+class Backlog(msgspec.Struct, frozen=True):
+    """What a consumer of ends has still to do, counted up to 10,000; `oldest` is seconds."""
+
+    consumer: str
+    waiting: int
+    delayed: int
+    dead: int
+    oldest: float
+
+
 class Workers(msgspec.Struct, frozen=True):
     """Open sessions: within their lease, and past it."""
 
@@ -41,6 +51,7 @@ class Measured(msgspec.Struct, frozen=True):
     queues_known: int
     alerts: list[AlertState]
     workers: Workers
+    outbox: list[Backlog]
     enqueued: int
     late_results: int
     row_updates: int

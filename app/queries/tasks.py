@@ -13,7 +13,7 @@ from app.database.pool import Connection
 class Task:
     """A published task. `schema` is the JSON Schema of its arguments, `max_attempts` counts runs.
 
-    A schedule may have its `group` as a target.
+    A schedule may have its `group` as a target; each of `events` makes a job of it.
     """
 
     name: str
@@ -29,12 +29,13 @@ class Task:
     max_attempts: int | None
     group: str | None
     aliases: list[str]
+    events: list[str]
     published_at: datetime
 
 
 _TASKS = """
     select name, source, description, queue, priority, lock, queueing_lock, schema, retry, timeout,
-           max_attempts, "group", aliases, published_at
+           max_attempts, "group", aliases, events, published_at
       from server_api.task order by name"""
 
 
