@@ -11,9 +11,10 @@ import psycopg
 from alembic.script import ScriptDirectory
 from psycopg import Connection
 
-from app.schema import harden
+from app.schema import harden, writers
 from app.schema.access import CLOSED, live_access, read_access
 from app.schema.environment import read_environment
+from app.schema.finding import Finding
 from app.schema.grants import PUBLIC, live_grants, read_page
 from app.schema.membership import walk
 from app.schema.migrate import alembic_config, become_owner
@@ -28,13 +29,19 @@ _BODY = re.compile(r"\bas\s+(\$\w*\$)(.*)\1", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(frozen=True)
-class Finding:
-    problem: str
-    mend: str
+class Domain:
+    """The domain's own database: an admin's DSN, and the handlers' login there."""
+
+    admin_dsn: str
+    login: str
 
 
 def examine(
-    admin_dsn: str, *, server_dsn: str | None = None, role_prefix: str = "onewriter"
+    admin_dsn: str,
+    *,
+    server_dsn: str | None = None,
+    domain: Domain | None = None,
+    role_prefix: str = "onewriter",
 ) -> list[Finding]:
     """Every finding; an empty list is a clean bill. `server_dsn` is also tried for LISTEN."""
     with psycopg.connect(admin_dsn, autocommit=True) as conn:
@@ -44,6 +51,25 @@ def examine(
         findings = [finding for check in CHECKS for finding in check(conn, role_prefix)]
         if server_dsn is not None:
             findings += listen_works(conn, server_dsn)
+        if domain is not None:
+            findings += in_domain(conn, domain, role_prefix)
+    return findings
+
+
+def examine_domain(admin_dsn: str, domain: Domain | None, *, role_prefix: str = "onewriter") -> list[Finding]:
+    """Who could write what, and nothing else: in the queue's database and in the domain's own."""
+    with psycopg.connect(admin_dsn, autocommit=True) as conn:
+        become_owner(conn, role_prefix)
+        findings = [*writers.writing_logins(conn, role_prefix), *writers.writing_workers(conn, role_prefix)]
+        return findings + (in_domain(conn, domain, role_prefix) if domain else [])
+
+
+def in_domain(conn: Connection[Any], domain: Domain, prefix: str) -> list[Finding]:
+    """`conn` is where the queue is, which knows the workers' logins."""
+    workers = writers.worker_logins(conn, prefix)
+    with psycopg.connect(domain.admin_dsn) as there:
+        findings = list(writers.in_domain(there, domain.login, workers, prefix))
+        there.rollback()
     return findings
 
 
@@ -126,37 +152,6 @@ def owned_by_us(conn: Connection[Any], prefix: str) -> Iterator[Finding]:
     )
     for (name,) in rows.fetchall():
         yield Finding(f"{name} does not belong to {owner}", f"alter table {name} owner to {owner};")
-
-
-def writing_logins(conn: Connection[Any], _prefix: str) -> Iterator[Finding]:
-    """Superusers aside, no login may write a table of ours (the migrator has to SET ROLE first)."""
-    rows = conn.execute(
-        """select quote_ident(r.rolname), min(c.oid::regclass::text) from pg_roles r, pg_class c
-           where r.rolcanlogin and not r.rolsuper and c.relkind in ('r', 'p')
-             and c.relnamespace = any(%s::text[]::regnamespace[])
-             and (has_table_privilege(r.oid, c.oid, 'insert, update, delete, truncate')
-                  or has_any_column_privilege(r.oid, c.oid, 'insert, update'))
-           group by 1 order by 1""",
-        [list(SCHEMAS)],
-    )
-    for login, table in rows.fetchall():
-        yield Finding(
-            f"{login} may write {table}", f"alter role {login} noinherit; -- or revoke what it is a member of"
-        )
-
-
-def writing_workers(conn: Connection[Any], prefix: str) -> Iterator[Finding]:
-    bundle = role_name("worker", prefix)
-    rows = conn.execute(
-        """select quote_ident(r.rolname), min(w), count(*) from pg_roles r, jobs.write_rights(r.rolname) w
-           where r.rolcanlogin and not r.rolsuper and pg_has_role(r.oid, %s, 'usage')
-           group by 1 order by 1""",
-        [bundle],
-    )
-    for login, right, count in rows.fetchall():
-        more = f" (and {count - 1} more)" if count > 1 else ""
-        mend = f"onewriter logins create NAME --as worker   # and take {bundle} from {login}"
-        yield Finding(f"the worker login {login} could write: {right}{more}", mend)
 
 
 def worker_logins(conn: Connection[Any], _prefix: str) -> Iterator[Finding]:
@@ -265,8 +260,8 @@ CHECKS: tuple[Callable[[Connection[Any], str], Iterator[Finding]], ...] = (
     memberships,
     pinned_paths,
     owned_by_us,
-    writing_logins,
-    writing_workers,
+    writers.writing_logins,
+    writers.writing_workers,
     worker_logins,
     owner_lacks,
     quarantined,

@@ -11,7 +11,7 @@ from psycopg import Connection, sql
 from psycopg.rows import class_row
 
 from app.errors import Invalid, NameTaken, NotFound
-from app.schema.roles import BUNDLES, OWNER, SCHEMAS, repeat_on_race, role_name
+from app.schema.roles import BUNDLES, OWNER, SCHEMAS, repeat_on_race, role_exists, role_name
 
 MIGRATOR = "migrator"
 KINDS = ("server", "handler", "worker", "producer", "dba", "janitor", MIGRATOR)
@@ -62,7 +62,7 @@ def create_login(
         sql.Identifier(role_name(OWNER if role == MIGRATOR else role, role_prefix)),
     )
     inherit = sql.SQL("noinherit" if role == MIGRATOR else "inherit")
-    hashed = sql.Literal(_scram(conn, name, password))
+    hashed = sql.Literal(scram(conn, name, password))
     for statement in (
         sql.SQL("create role {} login {}").format(login, inherit),
         sql.SQL("alter role {} login {} password {}").format(login, inherit, hashed),
@@ -70,12 +70,12 @@ def create_login(
         *_settings(conn, login, role),
     ):
         repeat_on_race(lambda statement=statement: conn.execute(statement))  # type: ignore[misc]
-    _let_connect(conn, name)
+    let_connect(conn, name)
 
 
 def require_new(conn: Connection[Any], name: str) -> None:
     """Raises NameTaken where a role of this name exists, whoever made it."""
-    if conn.execute("select 1 from pg_roles where rolname = %s", [name]).fetchone():
+    if role_exists(conn, name):
         raise NameTaken(f"a role named {name} exists already")
 
 
@@ -152,7 +152,8 @@ def _settings(conn: Connection[Any], login: sql.Identifier, role: str) -> list[s
     return statements
 
 
-def _let_connect(conn: Connection[Any], name: str) -> None:
+def let_connect(conn: Connection[Any], name: str) -> None:
+    """CONNECT on this database, where the role may not yet."""
     # A hardened database lets the bundles in, and a migrator inherits nothing from its own.
     shut = "select where not has_database_privilege(%s, current_database(), 'connect')"
     if conn.execute(shut, [name]).fetchone() is not None:
@@ -160,6 +161,7 @@ def _let_connect(conn: Connection[Any], name: str) -> None:
         repeat_on_race(lambda: conn.execute(sql.SQL("grant connect on database {} to {}").format(*names)))
 
 
-def _scram(conn: Connection[Any], name: str, password: str) -> str:
+def scram(conn: Connection[Any], name: str, password: str) -> str:
+    """The password as the server keeps it: it leaves this process hashed."""
     encoded = conn.pgconn.encrypt_password(password.encode(), name.encode(), b"scram-sha-256")
     return encoded.decode()

@@ -51,15 +51,22 @@ def with_prefix(text: str, prefix: str) -> str:
 
 def ensure_roles(conn: Connection[Any], prefix: str) -> None:
     """Creates the missing bundle roles; needs CREATEROLE only then. `conn` is in autocommit."""
-    for bundle, comment in BUNDLES.items():
-        name = role_name(bundle, prefix)
-        if not _role_exists(conn, name):
-            create = sql.SQL("create role {} nologin").format(sql.Identifier(name))
-            repeat_on_race(lambda create=create: conn.execute(create))  # type: ignore[misc]
-            note = sql.SQL("comment on role {} is {}").format(sql.Identifier(name), sql.Literal(comment))
-            repeat_on_race(lambda note=note: conn.execute(note))  # type: ignore[misc]
+    for bundle in BUNDLES:
+        ensure_bundle(conn, bundle, prefix)
     _let_act_as_owner(conn, role_name(OWNER, prefix))
     _let_see_and_end_backends(conn, role_name(OWNER, prefix))
+
+
+def ensure_bundle(conn: Connection[Any], bundle: str, prefix: str) -> bool:
+    """Creates one bundle role where it is missing; whether it was. `conn` is in autocommit."""
+    name = role_name(bundle, prefix)
+    missing = not role_exists(conn, name)
+    if missing:
+        create = sql.SQL("create role {} nologin").format(sql.Identifier(name))
+        repeat_on_race(lambda: conn.execute(create))
+        note = sql.SQL("comment on role {} is {}").format(sql.Identifier(name), sql.Literal(BUNDLES[bundle]))
+        repeat_on_race(lambda: conn.execute(note))
+    return missing
 
 
 def ensure_schemas(conn: Connection[Any], prefix: str) -> None:
@@ -107,7 +114,7 @@ def repeat_on_race(statement: Callable[[], object]) -> None:
             return
 
 
-def _role_exists(conn: Connection[Any], name: str) -> bool:
+def role_exists(conn: Connection[Any], name: str) -> bool:
     return conn.execute("select 1 from pg_roles where rolname = %s", [name]).fetchone() is not None
 
 
