@@ -1,1 +1,1 @@
-"""The process that keeps time: one leader rescues, expires, prunes, checks on workers, ends what hangs."""
+"""The process that keeps time: one leader rescues, expires, prunes, advances flows, checks on workers."""

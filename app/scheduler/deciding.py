@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from app.commands.catalogue import Catalogue
 from app.commands.firing import Due, Fired, Look, NewRun, Planned, Start, Startable, Unplanned
 from app.commands.members import ALL, make_members, refused
 from app.errors import OnewriterError
-from app.schedules import Definition, PlannedRun, decode_definition, next_fire, plan
+from app.schedules import GRACE, Definition, PlannedRun, decode_definition, next_fire, plan
 
 log = logging.getLogger(__name__)
 
@@ -22,14 +22,16 @@ class Decisions:
     starts: list[Start] = field(default_factory=list)
 
 
-def decide(look: Look, catalogue: Catalogue) -> Decisions:
-    """A schedule whose definition is none, which psql can make, says so in its plan and harms no other."""
+def decide(look: Look, catalogue: Catalogue, grace: timedelta = GRACE) -> Decisions:
+    """`grace` is how late a fire may be and not count as missed.
+
+    A schedule whose definition is none, which psql can make, says so in its plan and harms no other."""
     decisions = Decisions(starts=[_start(item, catalogue) for item in look.startable])
     for item in (*look.unplanned, *look.due):
         try:
             definition = decode_definition(bytes(item.definition))
             if isinstance(item, Due):
-                decisions.fires.append(_fire(item, definition, catalogue, look.now))
+                decisions.fires.append(_fire(item, definition, catalogue, look.now, grace))
             else:
                 decisions.plans.append(_plan(item, definition))
         except OnewriterError as exc:
@@ -48,8 +50,8 @@ def _plan(item: Unplanned, definition: Definition) -> Planned:
     return Planned(item.id, item.revision, following.planned, following.wake)
 
 
-def _fire(item: Due, definition: Definition, catalogue: Catalogue, now: datetime) -> Fired:
-    due = plan(definition, item.fired_until, now, item.id)
+def _fire(item: Due, definition: Definition, catalogue: Catalogue, now: datetime, grace: timedelta) -> Fired:
+    due = plan(definition, item.fired_until, now, item.id, grace)
     return Fired(
         id=item.id,
         revision=item.revision,

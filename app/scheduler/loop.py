@@ -24,13 +24,14 @@ CHANNEL = "ow_sched"
 class Loop:
     """`run_once` answers the seconds until there is something to do, or None.
 
-    The sleep lasts from `shortest` to `longest`; a NOTIFY on `channel` ends it, but not before GAP is over.
+    The sleep lasts from `shortest` to `longest`; a NOTIFY on `channel` ends it, but not before `gap` is over.
     """
 
     name: str
     run_once: RunOnce
     longest: float
     shortest: float = GAP
+    gap: float = GAP
     channel: str | None = CHANNEL
     wake: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -60,11 +61,11 @@ class Loop:
         log.warning("%s failed, trying again: %s", self.name, str(error).split("\n")[0], exc_info=trace)
 
     async def _sleep(self, seconds: float) -> None:
-        """What is due within GAP is not late for it; only signals wait."""
-        await asyncio.sleep(min(GAP, seconds))
-        if seconds <= GAP:
+        """What is due within the gap is not late for it; only signals wait."""
+        await asyncio.sleep(min(self.gap, seconds))
+        if seconds <= self.gap:
             return
         # Not wait_for: up to Python 3.11 it forgets a cancellation that comes together with the signal.
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds - GAP):
+            async with asyncio.timeout(seconds - self.gap):
                 await self.wake.wait()

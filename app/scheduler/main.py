@@ -6,9 +6,11 @@ import asyncio
 import logging
 import signal
 from collections.abc import Sequence
+from datetime import timedelta
+from functools import partial
 
 from app.database.listener import Callback, Listener
-from app.scheduler import expiry, janitor, registry, rescue, retention, schedules
+from app.scheduler import expiry, flows, janitor, registry, rescue, retention, schedules, webhooks
 from app.scheduler.election import Leadership
 from app.scheduler.janitor import Janitor
 from app.scheduler.loop import CHANNEL, Loop
@@ -23,6 +25,7 @@ def make_loops(settings: Settings, firing: Schedules, ending: Janitor | None) ->
     loops = [
         Loop("rescue", rescue.run_once, rescue.LONGEST),
         Loop("expiry", expiry.run_once, expiry.LONGEST),
+        Loop("flows", flows.run_once, flows.LONGEST, gap=flows.GAP, channel=flows.CHANNEL),
         Loop("retention", Retention(Ages.of(settings)).run_once, retention.LONGEST, channel=None),
         *registry.make_checks(settings),
         Loop(
@@ -32,6 +35,7 @@ def make_loops(settings: Settings, firing: Schedules, ending: Janitor | None) ->
             shortest=schedules.SHORTEST,
             channel=schedules.CHANNEL,
         ),
+        Loop("webhooks", webhooks.run_once, webhooks.LONGEST, channel=webhooks.CHANNEL),
     ]
     if ending is not None:
         loops.append(Loop("janitor", ending.run_once, janitor.LONGEST))
@@ -65,7 +69,8 @@ def make_callbacks(loops: Sequence[Loop], leadership: Leadership, firing: Schedu
         leadership.called.set()
         wake(CHANNEL)
 
-    return {CHANNEL: called, schedules.CHANNEL: lambda: wake(schedules.CHANNEL), "ow_conf": firing.forget}
+    heard = {loop.channel: partial(wake, loop.channel) for loop in loops if loop.channel}
+    return {**heard, CHANNEL: called, "ow_conf": firing.forget}
 
 
 async def run(settings: Settings) -> None:
@@ -79,7 +84,7 @@ async def run(settings: Settings) -> None:
 async def run_until(stop: asyncio.Event, settings: Settings) -> None:
     dsn = settings.database_url
     leadership, ending = make_leadership(settings), make_janitor(settings)
-    firing = Schedules()
+    firing = Schedules(grace=timedelta(seconds=settings.missed_after))
     loops = make_loops(settings, firing, ending)
     callbacks = make_callbacks(loops, leadership, firing)
 

@@ -72,6 +72,7 @@ class Retention:
         self._in_vain = 0.0
         jobs = await self._prune_jobs(conn) if any(self._ages.of_jobs) else 0
         answers = await self._prune_all(conn, "select server_api.forget_idempotency()")
+        await self._prune_all(conn, "select server_api.prune_relayed()")
         workers = await self._prune_aged(conn, "select server_api.prune_workers(%s)", self._ages.workers)
         runs = await self._prune_aged(conn, "select server_api.prune_runs(%s)", self._ages.runs)
         lines = await self._prune_aged(conn, "select server_api.prune_audit(%s)", self._ages.audit)

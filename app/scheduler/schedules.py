@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
@@ -20,6 +20,7 @@ from app.database.sqlstates import is_content
 from app.queries.tasks import list_tasks
 from app.scheduler.deciding import decide
 from app.scheduler.signals import notify
+from app.schedules import GRACE
 
 log = logging.getLogger(__name__)
 
@@ -46,8 +47,9 @@ def database_clock() -> None:
 class Schedules:
     """The tasks are read when a schedule has to fire, and then again only when they may have changed."""
 
-    def __init__(self, clock: Clock = database_clock) -> None:
+    def __init__(self, clock: Clock = database_clock, grace: timedelta = GRACE) -> None:
         self._clock = clock
+        self._grace = grace
         self._catalogue: Catalogue = {}
         self._generation, self._read = 1, 0
         self._refused = ""
@@ -76,7 +78,7 @@ class Schedules:
         """Whether anything was done; what was stale is in the next look again."""
         catalogue = await self._tasks(conn) if look.due or look.startable else {}
         # Counting what was missed in years takes a while, and the other loops go on.
-        decided = await asyncio.to_thread(decide, look, catalogue)
+        decided = await asyncio.to_thread(decide, look, catalogue, self._grace)
         done = [
             await self._write(conn, partial(firing.plan, conn), decided.plans),
             await self._write(conn, partial(firing.fire, conn, now), decided.fires),

@@ -20,6 +20,8 @@ OF_WORKER = (
     "task_timeout",
     "timeout_grace",
 )
+# What result handlers connect with: the API runs them.
+OF_HANDLERS = ("handler_database_url", "domain_database_url")
 # The kernel ends a worker first where memory runs out: what eats it is a job, and a job runs again.
 EXPENDABLE = 500
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -27,7 +29,7 @@ LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 def api(settings: Settings) -> Program:
     address = ["--host", settings.host, "--port", str(settings.port)]
-    return Program("api", ["app.cli", "serve", *address], _environment("database_url"))
+    return Program("api", ["app.cli", "serve", *address], _environment("database_url", *OF_HANDLERS))
 
 
 def scheduler() -> Program:
