@@ -1,13 +1,15 @@
 """The request bodies and query parameters, as types; the OpenAPI document is made from them."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import msgspec
 from msgspec import Meta, Raw, Struct
 
 from app.queries.attempts import Attempt
-from app.queries.jobs import Job, Status
+from app.queries.history import HistoryEvent
+from app.queries.jobs import Job, Outcome, Status
+from app.queries.notes import Kind
 from app.queries.secrets import Secret
 from app.queries.tasks import Task
 from app.queries.workers import Heartbeat, Transition, Worker, WorkerJob, WorkerSession
@@ -15,6 +17,8 @@ from app.queries.workers import Status as WorkerStatus
 
 MONTH = 31 * 86_400
 NAME = 128
+FRAME = "(state|progress|log|chunk)"
+POSITION = "^[0-9]{1,9}-[0-9]{1,9}$"
 
 Name = Annotated[str, Meta(min_length=1, max_length=NAME)]
 Instant = Annotated[datetime, Meta(tz=True, description="RFC 3339 with an offset")]
@@ -127,12 +131,97 @@ class Result(Struct):
     started_at: datetime | None
     finished_at: datetime | None
 
+    @classmethod
+    def of(cls, job: Outcome) -> Self:
+        return cls(
+            id=job.id,
+            status=job.status,
+            attempt=job.attempts,
+            reason=job.reason,
+            error=job.error,
+            result=job.result,
+            started_at=job.started_at,
+            finished_at=job.finished_at,
+        )
+
 
 class JobPage(Struct):
     """Jobs, the newest first."""
 
     items: list[Job]
     next_cursor: str | None
+
+
+class Follow(Struct, forbid_unknown_fields=True):
+    """The query of GET …/events."""
+
+    kinds: (
+        Annotated[
+            str,
+            Meta(
+                pattern=f"^{FRAME}(,{FRAME})*$",
+                description="which events, by commas: state, progress, log, chunk; the end always comes",
+            ),
+        ]
+        | None
+    ) = None
+    last_event_id: (
+        Annotated[str, Meta(pattern=POSITION, description="where no header can be sent")] | None
+    ) = None
+    token: Annotated[str, Meta(max_length=200, description="of …/events-token, instead of a key")] | None = (
+        None
+    )
+
+
+class NewEventsToken(Struct, forbid_unknown_fields=True):
+    """The body of …/events-token; may be left out."""
+
+    seconds: Annotated[int, Meta(ge=1, le=86_400, description="how long new streams may begin")] = 900
+
+
+class EventsToken(Struct):
+    """Opens the streams of one job without a key, until then."""
+
+    token: str
+    expires_at: datetime
+
+
+class ListNotes(Struct, forbid_unknown_fields=True):
+    """The query of GET …/notes."""
+
+    kind: Kind | None = None
+    after: Annotated[str, Meta(pattern=POSITION, description="the id of a note")] | None = None
+    limit: Annotated[int, Meta(ge=1, le=500)] = 100
+
+
+class NoteOut(Struct):
+    """What a run said: of a log {level, message, …}, of a chunk whatever the task emitted."""
+
+    id: str
+    kind: Kind
+    at: datetime
+    data: Any
+
+
+class NotePage(Struct):
+    """Notes in the order in which they were said; `next` is the `after` of the next page."""
+
+    items: list[NoteOut]
+    next: str | None
+
+
+class ListHistory(Struct, forbid_unknown_fields=True):
+    """The query of GET …/history."""
+
+    after: Annotated[str, Meta(pattern="^[0-9a-z]{1,30}$", description="the id of an event")] | None = None
+    limit: Annotated[int, Meta(ge=1, le=500)] = 100
+
+
+class HistoryPage(Struct):
+    """What happened to a job, in that order; `next` is the `after` of the next page."""
+
+    items: list[HistoryEvent]
+    next: str | None
 
 
 class Attempts(Struct):

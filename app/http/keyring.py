@@ -79,7 +79,12 @@ def authenticate(keyring: Keyring, header: str | None) -> Key:
         raise Unauthenticated("send Authorization: Bearer ow_…")
     digest = hash_token(header[len(SCHEME) :].strip())
     key = keyring.get(digest)
-    if key is None or not hmac.compare_digest(key.hash, digest):
+    return check_valid(key if key is not None and hmac.compare_digest(key.hash, digest) else None)
+
+
+def check_valid(key: Key | None) -> Key:
+    """What a keyring had under a hash. Raises Unauthenticated."""
+    if key is None:
         raise Unauthenticated("this key is unknown or revoked")
     if key.expires <= time.time():
         raise Unauthenticated("this key has expired")

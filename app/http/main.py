@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -14,7 +15,10 @@ from app.commands.enqueue import Enqueuer
 from app.database.listener import Listener
 from app.database.notifier import Notifier
 from app.database.pool import Pool, open_pool
+from app.handlers.consumer import run_until
+from app.handlers.registry import Registry
 from app.http.cached import Cached
+from app.http.hubs import Hubs
 from app.http.keyring import Keyring, make_keyring
 from app.http.measurements import Measurements
 from app.http.openapi import make_openapi
@@ -25,10 +29,11 @@ from app.http.requests import BATCH_BYTES
 from app.http.routes import ROUTES
 from app.http.services import OPENAPI, SERVICES, TRAFFIC, Services, lend
 from app.http.traffic import Traffic
-from app.http.watch import JobWatch
+from app.http.watch import JobWatch, Seen
 from app.queries.environment import Armed, read_armed
-from app.queries.jobs import State, get_states
+from app.queries.jobs import get_states
 from app.queries.keys import list_keys
+from app.queries.notes import list_marks
 from app.queries.tasks import list_tasks
 from app.schema.migrate import alembic_config
 from app.settings import Settings
@@ -55,8 +60,10 @@ def make_app(settings: Settings) -> web.Application:
     return app
 
 
-async def serve(settings: Settings, *, announce: Callable[[str], None]) -> None:
-    """Serves until SIGTERM or SIGINT, then lets open requests end."""
+async def serve(
+    settings: Settings, handlers: Registry | None = None, *, announce: Callable[[str], None]
+) -> None:
+    """Serves until SIGTERM or SIGINT, then lets open requests end; beside it the result handlers, if any."""
     stop = asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signum, stop.set)
@@ -73,7 +80,10 @@ async def serve(settings: Settings, *, announce: Callable[[str], None]) -> None:
         await web.TCPSite(runner, settings.host, settings.port).start()
         host, port = runner.addresses[0][:2]
         announce(f"http://{host}:{port}")
+        consuming = asyncio.create_task(run_until(stop, settings, handlers)) if handlers else None
         await stop.wait()
+        if consuming is not None:
+            await consuming
     finally:
         await runner.cleanup()
 
@@ -95,6 +105,7 @@ async def _stop(app: web.Application) -> None:
     services = app[SERVICES]
     services.stopping.set()
     services.watch.wake_all()
+    services.hubs.close()
 
 
 async def _compose(settings: Settings, stack: AsyncExitStack) -> Services:
@@ -116,9 +127,11 @@ async def _compose(settings: Settings, stack: AsyncExitStack) -> Services:
     )
     enqueuer.start()
     stack.push_async_callback(enqueuer.close)
-    watch = JobWatch(_read_states(pool))
+    watch = JobWatch(_read(pool, get_states))
     _background(stack, watch.run())
-    keyring, catalogue, armed, listener = _cached(settings, pool, watch)
+    hubs = Hubs(JobWatch(_read(pool, list_marks)), partial(lend, pool))
+    _background(stack, hubs.run())
+    keyring, catalogue, armed, listener = _cached(settings, pool, _each(watch.signal, hubs.signal))
     await stack.enter_async_context(listener)
     return Services(
         pool=pool,
@@ -129,13 +142,14 @@ async def _compose(settings: Settings, stack: AsyncExitStack) -> Services:
         catalogue=catalogue,
         armed=armed,
         watch=watch,
+        hubs=hubs,
         measurements=Measurements(pool),
         migration_head=expected_head(),
     )
 
 
 def _cached(
-    settings: Settings, pool: Pool, watch: JobWatch
+    settings: Settings, pool: Pool, job_changed: Callable[[], None]
 ) -> tuple[Cached[Keyring], Cached[Catalogue], Cached[Armed], Listener]:
     """Keys, tasks, quarantine: kept current by the listener, which also wakes whoever watches a job."""
 
@@ -160,11 +174,11 @@ def _cached(
 
     def looked_away() -> None:
         changed()
-        watch.signal()
+        job_changed()
 
     listener = Listener(
         settings.database_url,
-        {"ow_conf": changed, "ow_job": watch.signal},
+        {"ow_conf": changed, "ow_job": job_changed},
         on_reconnect=looked_away,
         on_lost=changed,
     )
@@ -174,12 +188,22 @@ def _cached(
     return keyring, catalogue, armed, listener
 
 
-def _read_states(pool: Pool) -> Callable[[Sequence[int]], Awaitable[list[State]]]:
-    async def read(job_ids: Sequence[int]) -> list[State]:
+def _read(
+    pool: Pool, query: Callable[..., Awaitable[list[Seen]]]
+) -> Callable[[Sequence[int]], Awaitable[list[Seen]]]:
+    async def read(job_ids: Sequence[int]) -> list[Seen]:
         async with pool.connection() as conn:
-            return await get_states(conn, job_ids=job_ids)
+            return await query(conn, job_ids=job_ids)
 
     return read
+
+
+def _each(*calls: Callable[[], None]) -> Callable[[], None]:
+    def call() -> None:
+        for one in calls:
+            one()
+
+    return call
 
 
 def _background(stack: AsyncExitStack, work: Coroutine[None, None, None]) -> None:

@@ -63,6 +63,7 @@ class Exposition(Collector):
         )
         if self.measured is not None:
             yield from of_queues(self.measured)
+            yield from of_consumers(self.measured)
             yield from of_alerts(self.measured)
             yield from of_the_rest(self.measured)
         yield from of_requests(self.traffic)
@@ -87,6 +88,24 @@ def of_queues(measured: Measured) -> Iterator[Metric]:
         paused.add_metric((depth.queue,), depth.paused)
     yield from (jobs, oldest, paused)
     yield gauge("onewriter_queues", "Queues there are; the first 100 have figures", measured.queues_known)
+
+
+def of_consumers(measured: Measured) -> Iterator[Metric]:
+    waiting = GaugeMetricFamily(
+        "onewriter_outbox_waiting", "Ends to be handled, counted up to 10000", labels=("consumer", "state")
+    )
+    oldest = GaugeMetricFamily(
+        "onewriter_outbox_oldest_seconds", "How long the oldest of them waits", labels=("consumer",)
+    )
+    dead = GaugeMetricFamily(
+        "onewriter_dead_letters", "Ends whose handlers gave up, counted up to 10000", labels=("consumer",)
+    )
+    for backlog in measured.outbox:
+        waiting.add_metric((backlog.consumer, "fresh"), backlog.waiting)
+        waiting.add_metric((backlog.consumer, "delayed"), backlog.delayed)
+        oldest.add_metric((backlog.consumer,), backlog.oldest)
+        dead.add_metric((backlog.consumer,), backlog.dead)
+    yield from (waiting, oldest, dead)
 
 
 def of_alerts(measured: Measured) -> Iterator[Metric]:

@@ -23,7 +23,7 @@ from app.errors import (
     Unexpected,
 )
 from app.http.problems import CONTENT_TYPE, PATH
-from app.http.registry import REQUEST_ID, Answer, Route
+from app.http.registry import REQUEST_ID, TOKEN, Answer, Route
 
 REF = "#/components/schemas/{name}"
 PROBLEM: dict[str, Any] = {
@@ -81,7 +81,13 @@ def make_openapi(routes: Sequence[Route], *, version: str) -> bytes:
         "components": {
             "schemas": {**schemas, "Problem": PROBLEM},
             "securitySchemes": {
-                "key": {"type": "http", "scheme": "bearer", "description": "an API key: ow_…"}
+                "key": {"type": "http", "scheme": "bearer", "description": "an API key: ow_…"},
+                "token": {
+                    "type": "apiKey",
+                    "in": "query",
+                    "name": TOKEN,
+                    "description": "of POST …/events-token, for that job",
+                },
             },
         },
     }
@@ -115,7 +121,7 @@ def _operation(route: Route) -> dict[str, Any]:
             "content": {"application/json": {"schema": schema}},
         }
     if route.scope is not None:
-        operation["security"] = [{"key": []}]
+        operation["security"] = [{"key": []}, *([{"token": []}] if route.takes_token else [])]
         operation["description"] = f"Needs the scope `{route.scope}`."
     return operation
 
@@ -168,7 +174,7 @@ def _answer(answer: Answer) -> dict[str, Any]:
     if answer.body is not None:
         shown["content"] = {answer.media: {"schema": {"$ref": REF.format(name=answer.body.__name__)}}}
     elif answer.status not in NO_CONTENT:
-        shown["content"] = {answer.media: {}}
+        shown["content"] = {media: {} for media in (answer.media, *answer.more_media)}
     return shown
 
 

@@ -7,12 +7,11 @@ import msgspec
 
 from app.commands.catalogue import Catalogue, Entry
 from app.commands.jobs_in import Idempotency, JobIn
-from app.commands.preparing import check_size, invalid, look_up, place
+from app.commands.preparing import allowed_attempts, check_size, invalid, look_up, place
 from app.errors import FieldError, Invalid, OnewriterError
 from app.http.bodies import NewJob
 from app.http.content import decode_any
 from app.http.keyring import Key
-from app.queries.tasks import Task
 
 YEARS = range(1970, 9000)
 
@@ -100,15 +99,6 @@ def check_times(job: NewJob, now: datetime) -> None:
         raise invalid("delay", "cannot stand beside run_at")
     if job.expires_at is not None and job.expires_at <= max(now, job.run_at or now):
         raise invalid("expires_at", "lies in the past" if job.expires_at <= now else "is not after run_at")
-
-
-def allowed_attempts(asked: int | None, task: Task) -> int | None:
-    """A job can only lower what its task allows; None is without end."""
-    if asked is None:
-        return task.max_attempts
-    if task.max_attempts is not None and asked > task.max_attempts:
-        raise invalid("max_attempts", f"the task allows {task.max_attempts}")
-    return asked
 
 
 def within(exc: OnewriterError, path: str) -> OnewriterError:

@@ -16,8 +16,9 @@ from app.http.registry import Call
 from app.http.requests import job_id_of, json_response, read_query
 from app.queries.attempts import list_attempts
 from app.queries.jobs import Job, JobFilter, Outcome, get_job, is_gone, list_jobs
+from app.queries.notes import JobStream
 
-Seen = TypeVar("Seen", Job, Outcome)
+Seen = TypeVar("Seen", Job, Outcome, JobStream)
 
 
 async def visible_job(call: Call, job_id: int) -> Job:
@@ -31,9 +32,14 @@ async def visible(call: Call, job_id: int, read: Callable[..., Awaitable[Seen | 
         job = await read(conn, job_id=job_id)
         if job is None:
             await refuse_missing(conn, call.key, job_id)
-    if not call.key.sees(job.queue, job.task):
-        raise JobNotFound(f"no job has the id {job_id}")
+    refuse_unseen(call.key, job)
     return job
+
+
+def refuse_unseen(key: Key, job: Job | Outcome | JobStream) -> None:
+    """Raises JobNotFound."""
+    if not key.sees(job.queue, job.task):
+        raise JobNotFound(f"no job has the id {job.id}")
 
 
 async def refuse_missing(conn: Connection, key: Key, job_id: int) -> NoReturn:

@@ -12,13 +12,17 @@ import msgspec
 from aiohttp import hdrs, web
 
 from app.errors import MethodNotAllowed, OnewriterError, Quarantined, RouteNotFound
-from app.http.keyring import Key, authenticate
+from app.http.event_tokens import read_token
+from app.http.keyring import Key, authenticate, check_valid
 from app.http.problems import from_exception, problem_response
 from app.http.requests import refuse_query
 from app.http.services import SERVICES, TRAFFIC, Services
 from app.http.traffic import RouteTraffic
 
 REQUEST_ID = "X-Request-Id"
+TOKEN = "token"  # noqa: S105 (the name of a parameter)
+# Nothing here goes by cookies: a page of another origin gets no more than its token opens.
+ANY_ORIGIN: dict[str, str] = {hdrs.ACCESS_CONTROL_ALLOW_ORIGIN: "*"}
 # Seconds; a person has to arm it.
 RETRY_AFTER = 30
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
@@ -38,18 +42,26 @@ class Call:
         assert self._key is not None
         return self._key
 
+    async def check_key(self) -> None:
+        """For what lasts: raises Unauthenticated once the key is revoked or has expired."""
+        check_valid((await self.services.keyring.get()).get(self.key.hash))
+
 
 Handler = Callable[[Call], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A successful status. `body` is a type; `media` is set where the answer isn't JSON."""
+    """A successful status. `body` is a type; `media` is set where the answer isn't JSON.
+
+    `more_media`: what else it may be, if the request accepts it.
+    """
 
     status: int
     says: str
     body: Any = None
     media: str = "application/json"
+    more_media: Sequence[str] = ()
     headers: Sequence[str] = ()
 
 
@@ -57,6 +69,7 @@ class Answer:
 class Route:
     """`scope` None is open to everyone, and has to be said.
 
+    `takes_token`: ?token= of …/events-token stands in for a key, from a page of any origin.
     `query` and `body` are msgspec types; no `query` refuses all.
     """
 
@@ -70,6 +83,7 @@ class Route:
     body: type[msgspec.Struct] | None = None
     body_optional: bool = False
     headers: Sequence[str] = ()
+    takes_token: bool = False
     errors: Sequence[type[OnewriterError]] = field(default_factory=tuple)
 
     @property
@@ -94,6 +108,7 @@ def add_routes(app: web.Application, routes: Sequence[Route]) -> None:
 
 def _serve(route: Route, traffic: RouteTraffic) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     handler, scope, query, changes = route.handler, route.scope, route.query, route.changes
+    opened = ANY_ORIGIN if route.takes_token else {}
 
     async def serve(request: web.Request) -> web.StreamResponse:
         began = perf_counter()
@@ -102,7 +117,7 @@ def _serve(route: Route, traffic: RouteTraffic) -> Callable[[web.Request], Await
         try:
             services = request.app[SERVICES]
             if scope is not None:
-                key = await _authorize(services, request, scope)
+                key = await _authorize(services, request, scope, tokens=route.takes_token)
             if query is None and request.query_string:
                 refuse_query(request)
             if changes:
@@ -114,17 +129,21 @@ def _serve(route: Route, traffic: RouteTraffic) -> Callable[[web.Request], Await
             response = problem_response(_for_key(from_exception(exc, request_id), key))
         if not response.prepared:
             response.headers[REQUEST_ID] = request_id
+            response.headers.update(opened)
         traffic.answered(response.status, perf_counter() - began)
         return response
 
     return serve
 
 
-async def _authorize(services: Services, request: web.Request, scope: str) -> Key:
+async def _authorize(services: Services, request: web.Request, scope: str, *, tokens: bool) -> Key:
     keyring = services.keyring.peek()
     if keyring is None:
         keyring = await services.keyring.get()
-    key = authenticate(keyring, request.headers.get(hdrs.AUTHORIZATION))
+    if tokens and TOKEN in request.query:
+        key = read_token(keyring, request.query[TOKEN], job_id=request.match_info["job_id"])
+    else:
+        key = authenticate(keyring, request.headers.get(hdrs.AUTHORIZATION))
     key.spend()
     key.require(scope)
     return key

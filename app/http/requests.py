@@ -80,7 +80,7 @@ async def read_optional(request: web.Request, decoder: msgspec.json.Decoder[S], 
 
 
 def read_query(request: web.Request, shape: type[S]) -> S:
-    """Raises Invalid for a parameter that is unknown, given twice, or not what it should be."""
+    """Raises Invalid for a parameter that is unknown, missing, given twice, or not what it should be."""
     query = request.query
     for name, count in Counter(name for name, _ in query.items()).items():
         if count > 1:
@@ -92,9 +92,11 @@ def read_query(request: web.Request, shape: type[S]) -> S:
     except msgspec.ValidationError as exc:
         error = field_error(exc)
         raise _refuse(error.field, error.message) from None
-    return shape(
-        **{name: value for name, value in msgspec.structs.asdict(given).items() if value is not UNSET}
-    )
+    values = {name: value for name, value in msgspec.structs.asdict(given).items() if value is not UNSET}
+    for field in msgspec.structs.fields(shape):
+        if field.required and field.name not in values:
+            raise _refuse(field.encode_name, "is mandatory")
+    return shape(**values)
 
 
 @lru_cache

@@ -8,6 +8,7 @@ from app.http.bodies import JobStatus, Result, Wait
 from app.http.reading import visible
 from app.http.registry import Call
 from app.http.requests import job_id_of, job_url, json_response, read_query
+from app.http.watch import wait_for
 from app.queries.jobs import Outcome, get_outcome
 
 LONGEST = 60.0
@@ -19,7 +20,7 @@ async def result(call: Call) -> web.Response:
     wait = min(read_query(call.request, Wait).wait, LONGEST)
     job_id = job_id_of(call.request)
     job = await (_wait_final(call, job_id, wait) if wait else visible(call, job_id, get_outcome))
-    return _final(job) if job.final else _still(job)
+    return json_response(Result.of(job)) if job.final else _still(job)
 
 
 async def _wait_final(call: Call, job_id: int, wait: float) -> Outcome:
@@ -34,30 +35,6 @@ async def _wait_final(call: Call, job_id: int, wait: float) -> Outcome:
             if job.final or left <= 0 or call.services.stopping.is_set():
                 return job
             await wait_for(changed, min(left, RELOOK))
-
-
-async def wait_for(event: asyncio.Event, seconds: float) -> None:
-    """Returns when the event is set or the time is over, whichever is first."""
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        pass
-
-
-def _final(job: Outcome) -> web.Response:
-    return json_response(
-        Result(
-            id=job.id,
-            status=job.status,
-            attempt=job.attempts,
-            reason=job.reason,
-            error=job.error,
-            result=job.result,
-            started_at=job.started_at,
-            finished_at=job.finished_at,
-        )
-    )
 
 
 def _still(job: Outcome) -> web.Response:

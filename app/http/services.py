@@ -15,11 +15,13 @@ from app.database.listener import Listener
 from app.database.notifier import Notifier
 from app.database.pool import Connection, Pool
 from app.http.cached import Cached
+from app.http.hubs import Hubs
 from app.http.keyring import Keyring
 from app.http.measurements import Measurements
 from app.http.traffic import Traffic
 from app.http.watch import JobWatch
 from app.queries.environment import Armed
+from app.queries.jobs import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,8 @@ class Services:
     keyring: Cached[Keyring]
     catalogue: Cached[Catalogue]
     armed: Cached[Armed]
-    watch: JobWatch
+    watch: JobWatch[State]
+    hubs: Hubs
     measurements: Measurements
     migration_head: str | None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)

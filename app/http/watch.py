@@ -4,12 +4,12 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from typing import Generic, Protocol, TypeVar
 
 import psycopg
 
 from app.database.backoff import Backoff
 from app.errors import Overloaded
-from app.queries.jobs import State
 
 log = logging.getLogger(__name__)
 
@@ -17,13 +17,23 @@ MOST_WAITERS = 10_000
 MIN_GAP = 0.005
 
 
-class JobWatch:
+class HasId(Protocol):
+    """What is read of a watched job: equal as long as nobody has to be woken."""
+
+    @property
+    def id(self) -> int: ...
+
+
+Seen = TypeVar("Seen", bound=HasId)
+
+
+class JobWatch(Generic[Seen]):
     """`signal` says that some job changed; those who watch one that did are woken and look for themselves."""
 
-    def __init__(self, read_states: Callable[[Sequence[int]], Awaitable[list[State]]]) -> None:
+    def __init__(self, read_states: Callable[[Sequence[int]], Awaitable[list[Seen]]]) -> None:
         self._read_states = read_states
         self._watchers: dict[int, set[asyncio.Event]] = {}
-        self._seen: dict[int, State] = {}
+        self._seen: dict[int, Seen] = {}
         self._wanted = asyncio.Event()
         self._count = 0
 
@@ -81,8 +91,17 @@ class JobWatch:
             if job_id in self._watchers and (state is None or self._seen.get(job_id) != state):
                 self._see(job_id, state)
 
-    def _see(self, job_id: int, state: State | None) -> None:
+    def _see(self, job_id: int, state: Seen | None) -> None:
         if state is not None:
             self._seen[job_id] = state
         for event in self._watchers[job_id]:
             event.set()
+
+
+async def wait_for(event: asyncio.Event, seconds: float) -> None:
+    """Returns when the event is set or the time is over, whichever is first."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        pass

@@ -21,7 +21,7 @@ OPEN = {
 }
 CLOSED = [route for route in ROUTES if route.scope is not None]
 # These ask for a key without patterns: what they do reaches every queue and task.
-WHOLE = "/v1/secrets"
+WHOLE = ("/v1/secrets", "/v1/webhooks")
 OF_A_JOB = [route for route in CLOSED if "{job_id}" in route.path]
 VALUES = {"slug": "not-found"}
 FOREIGN: list[dict[str, list[str]]] = [

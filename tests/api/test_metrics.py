@@ -75,7 +75,7 @@ async def test_alerts_by_name(api: Api) -> None:
         dict(labels)["alert"]: value for (name, labels), value in samples.items() if name == "onewriter_alert"
     }
     assert {name for name, value in names.items() if value} == {"no_scheduler", "no_janitor"}
-    assert len(names) == 10
+    assert len(names) == 12, names
     assert 0 <= of(samples, "onewriter_notification_queue_usage_ratio") < 0.05
     assert of(samples, "onewriter_oldest_snapshot_seconds") >= 0
     assert 0 < of(samples, "onewriter_xid_age") < 400_000_000

@@ -3,12 +3,19 @@
 from tests.api.conftest import Api
 from tests.support.protocol import done
 
+NONE = {"cancelled": 0, "abort_requested": 0, "flows": 0}
+
 
 async def test_cancel_waiting(api: Api) -> None:
     job_id = await api.enqueue()
     reply = await api.post(f"/v1/jobs/{job_id}/cancel", {"reason": "no need"})
     assert (reply.status, reply.headers["Location"]) == (202, f"/v1/jobs/{job_id}")
-    assert reply.body == {"id": job_id, "status": "cancelled", "abort_requested": False}
+    assert reply.body == {
+        "id": job_id,
+        "status": "cancelled",
+        "abort_requested": False,
+        "children": NONE,
+    }
     again = await api.post(f"/v1/jobs/{job_id}/cancel")
     assert (again.status, again.slug, again.body["job_status"]) == (409, "state-conflict", "cancelled")
 
@@ -20,7 +27,7 @@ async def test_cancel_running_tells_the_worker(api: Api) -> None:
     conn = await api.db.aconnect("worker")
     await conn.execute(f"listen ow_w_{session.id}")
     reply = await api.post(f"/v1/jobs/{job_id}/cancel")
-    assert reply.body == {"id": job_id, "status": "running", "abort_requested": True}
+    assert reply.body == {"id": job_id, "status": "running", "abort_requested": True, "children": NONE}
     async for notify in conn.notifies(timeout=10, stop_after=1):
         assert notify.channel == f"ow_w_{session.id}"
         break

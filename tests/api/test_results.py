@@ -1,22 +1,19 @@
-"""…/result?wait= and …/events: waiting without polling."""
+"""…/result?wait=: waiting without polling."""
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from typing import Any
 
-import aiohttp
 import pytest
 
 from tests.api.conftest import Api, until
-from tests.support.protocol import Session, done, retry
+from tests.support.protocol import Session, done
 
 
 @pytest.fixture(autouse=True)
 def _only_signals(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody looks without a signal here: a lost one makes a test run into its time limit."""
     monkeypatch.setattr("app.http.results.RELOOK", 3600.0)
-    monkeypatch.setattr("app.http.streaming.RELOOK", 3600.0)
 
 
 async def _settle(api: Api, session: Session, *items: Any, **more: Any) -> None:
@@ -102,79 +99,12 @@ async def test_waiters_are_served_after_listen_was_lost(api: Api) -> None:
 async def test_stopping_ends_the_wait(api: Api) -> None:
     job_id = await api.enqueue()
     waiting = asyncio.create_task(api.get(f"/v1/jobs/{job_id}/result?wait=60"))
-    stream = asyncio.create_task(_read(api, f"/v1/jobs/{job_id}/events"))
-    await _until_watched(api, 2)
+    await _until_watched(api, 1)
     await api.server.app.shutdown()
     assert (await waiting).status == 202
-    assert [event["event"] for event in await stream] == ["created"]
     reply = await api.get("/readyz")
     assert (reply.status, reply.slug) == (503, "not-ready")
     assert "stopping" in reply.body["detail"]
-
-
-async def test_events_tell_the_whole_way(api: Api) -> None:
-    job_id = await api.enqueue()
-    stream = asyncio.create_task(_read(api, f"/v1/jobs/{job_id}/events"))
-    await _until_watched(api, 1)
-    session = api.session()
-    (job,) = session.claim()
-    answer = session.exchange(retry=[retry(job, 0.0)])
-    await api.notify(*answer["wake"])
-    (job,) = session.claim()
-    await _settle(api, session, done(job, {"x": 1}))
-    events = await stream
-    kinds = [event["event"] for event in events]
-    assert kinds[0] == "created"
-    assert kinds[-1] == "succeeded"
-    assert kinds == ["created", "started", "retrying", "started", "succeeded"]
-    assert len({event["id"] for event in events}) == len(events)
-
-
-async def test_events_resume(api: Api) -> None:
-    job_id = await api.enqueue()
-    session = api.session()
-    await _settle(api, session, done(session.claim()[0], 1))
-    everything = await _read(api, f"/v1/jobs/{job_id}/events")
-    assert [event["event"] for event in everything] == ["created", "started", "succeeded"]
-    for n, event in enumerate(everything[:-1]):
-        rest = await _read(api, f"/v1/jobs/{job_id}/events", event["id"])
-        assert rest == everything[n + 1 :]
-    assert await _read(api, f"/v1/jobs/{job_id}/events", "from elsewhere") == everything
-    reply = await api.get(f"/v1/jobs/{job_id}/events", Last_Event_ID=everything[-1]["id"])
-    assert reply.status == 204
-
-
-async def test_events_of_a_cancel(api: Api) -> None:
-    job_id = await api.enqueue()
-    stream = asyncio.create_task(_read(api, f"/v1/jobs/{job_id}/events"))
-    await _until_watched(api, 1)
-    await api.post(f"/v1/jobs/{job_id}/cancel", {"reason": "changed my mind"})
-    events = await stream
-    assert [event["event"] for event in events] == ["created", "cancelled"]
-    assert '"reason": "changed my mind"' in events[1]["data"]
-
-
-async def _read(api: Api, path: str, last_id: str | None = None) -> list[dict[str, str]]:
-    headers = {"Authorization": f"Bearer {api.key}"}
-    if last_id is not None:
-        headers["Last-Event-ID"] = last_id
-    async with api.http.get(api.server.make_url(path), headers=headers) as answer:
-        assert answer.status == 200
-        assert answer.headers["Content-Type"] == "text/event-stream"
-        assert answer.headers["X-Request-Id"]
-        return [event async for event in _events(answer)]
-
-
-async def _events(answer: aiohttp.ClientResponse) -> AsyncIterator[dict[str, str]]:
-    event: dict[str, str] = {}
-    async for line in answer.content:
-        text = line.decode().rstrip("\r\n")
-        if text:
-            name, _, value = text.partition(": ")
-            event[name] = value
-        elif event:
-            yield event
-            event = {}
 
 
 async def _until_watched(api: Api, count: int) -> None:
