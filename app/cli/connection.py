@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import psycopg
 import rich_click as click
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 
 from app.database import pool
@@ -26,6 +27,23 @@ def admin_dsn(settings: Settings) -> str:
     if settings.admin_database_url is None:
         raise click.UsageError("set ONEWRITER_ADMIN_DATABASE_URL: this needs the admin's login")
     return settings.admin_database_url
+
+
+def domain_admin_dsn(settings: Settings, domain_dsn: str | None = None) -> str:
+    """The admin where the domain is: its own, or on the queue's server the queue's in that database.
+
+    `domain_dsn` stands for ONEWRITER_DOMAIN_DATABASE_URL; with neither the domain is in the queue's database.
+    """
+    domain = domain_dsn or settings.domain_database_url
+    if domain and settings.domain_admin_database_url:
+        return settings.domain_admin_database_url
+    admin = admin_dsn(settings)
+    if not domain:
+        return admin
+    here, there = ({"port": "5432", **conninfo_to_dict(dsn)} for dsn in (admin, domain))
+    if any(here.get(part) != there.get(part) for part in ("host", "hostaddr", "port")):
+        raise click.UsageError("set ONEWRITER_DOMAIN_ADMIN_DATABASE_URL: the domain is on another server")
+    return make_conninfo(admin, dbname=there.get("dbname"))
 
 
 @contextmanager

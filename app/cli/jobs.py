@@ -1,21 +1,26 @@
-"""`onewriter jobs ls|show|cancel|retry|run-now|rm`."""
+"""`onewriter jobs ls|show|children|history|logs|follow|cancel|retry|run-now|rm`."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import rich_click as click
 
 from app.cli.connection import Connection, actor, as_server, notify, run_command
+from app.cli.job_following import follow, history, logs
 from app.cli.output import json_option, show_fields, show_json, show_rows
 from app.commands import operate
 from app.commands.operate import Operated
+from app.database.pool import Connection as AsyncConnection
 from app.errors import JobGone, JobNotFound, NotFound
+from app.queries.flows import Child, Flow, list_children, list_flows
 
 STATUSES = ("scheduled", "waiting", "ready", "running", "succeeded", "failed", "cancelled", "aborted")
 FINISHED = frozenset({"succeeded", "failed", "cancelled", "aborted"})
 # While waiting for an end: ow_job tells of every change; a signal lost costs this many seconds.
 _LOOK_AGAIN = 5.0
+_MOST_CHILDREN = 1000
 _COLUMNS = ("id", "task", "queue", "status", "attempts", "run_at", "created_at", "finished_at", "reason")
 
 wait_option = click.option("--wait", is_flag=True, help="Wait for the end: exit 0 if it succeeded, 1 if not.")
@@ -24,6 +29,10 @@ wait_option = click.option("--wait", is_flag=True, help="Wait for the end: exit 
 @click.group
 def jobs() -> None:
     """Jobs: look at them, cancel, retry, run now, delete."""
+
+
+for _command in (history, logs, follow):
+    jobs.add_command(_command)
 
 
 @jobs.command
@@ -79,11 +88,48 @@ def show(ctx: click.Context, job_id: int, wait: bool, as_json: bool) -> None:
 @jobs.command
 @click.argument("job_id", type=int)
 @click.option("--reason", help="Why; stands among the job's events.")
+@click.option("--children", is_flag=True, help="What follows from it too, where it has ended.")
 @json_option
-def cancel(job_id: int, reason: str | None, as_json: bool) -> None:
-    """Cancel a waiting job now; ask a running one to abort."""
-    done = run_command(lambda conn: operate.cancel(conn, job_id=job_id, actor=actor(), reason=reason))
-    _report(_signalled(done), as_json=as_json)
+def cancel(job_id: int, reason: str | None, children: bool, as_json: bool) -> None:
+    """Cancel a waiting job now, ask a running one to abort; cancel what waits behind it."""
+    done = run_command(
+        lambda conn: operate.cancel(conn, job_id=job_id, actor=actor(), reason=reason, children=children)
+    )
+    _report({**_signalled(done), "children": asdict(done.children)}, as_json=as_json)
+
+
+@jobs.command
+@click.argument("job_id", type=int)
+@json_option
+def children(job_id: int, as_json: bool) -> None:
+    """List the jobs and the flows that follow from a job's end."""
+
+    async def read(conn: AsyncConnection) -> tuple[list[Child], list[Flow]]:
+        return (
+            await list_children(conn, job_id=job_id, limit=_MOST_CHILDREN),
+            await list_flows(conn, parent_id=job_id),
+        )
+
+    with as_server() as conn:
+        _job(conn, job_id)  # says so if there is none
+    items, flows = run_command(read)
+    if as_json:
+        show_json({"items": items, "flows": flows})
+        return
+    show_rows(items, ("id", "task", "queue", "status", "flow_id", "created_at"), as_json=False)
+    if flows:
+        columns = (
+            "id",
+            "kind",
+            "state",
+            "members",
+            "started",
+            "succeeded",
+            "failed",
+            "callback_job_id",
+            "error",
+        )
+        show_rows(flows, columns, as_json=False)
 
 
 @jobs.command

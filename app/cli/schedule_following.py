@@ -1,14 +1,8 @@
-"""Follows a run to its end: a bar over its jobs on a terminal, a line per change elsewhere."""
+"""Follows a run to its end, with how many of its jobs have ended."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-
-import rich_click as click
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
+from app.cli.following import Quiet, shown
 from app.database.pool import Connection
 from app.errors import RunNotFound
 from app.queries.schedules import Run, get_run
@@ -17,18 +11,16 @@ ENDED = frozenset({"finished", "skipped"})
 # ow_job tells of every change of a run and its jobs; a signal lost costs this many seconds.
 _LOOK_AGAIN = 5.0
 
-Show = Callable[[Run], None]
-
 
 async def follow(conn: Connection, *, schedule_id: int, run_id: int, quiet: bool) -> Run:
     """The run as it ended. Raises RunNotFound if it is deleted meanwhile."""
     await conn.execute("listen ow_job")  # before the first look, so that no end falls between
-    with _shown(quiet=quiet) as show:
+    with shown(quiet=quiet) as view:
         while (run := await _look(conn, schedule_id, run_id)).state not in ENDED:
-            show(run)
+            _show(view, run)
             async for _ in conn.notifies(timeout=_LOOK_AGAIN, stop_after=1):
                 pass
-        show(run)
+        _show(view, run)
     return run
 
 
@@ -39,38 +31,8 @@ async def _look(conn: Connection, schedule_id: int, run_id: int) -> Run:
     return run
 
 
-@contextmanager
-def _shown(*, quiet: bool) -> Iterator[Show]:
-    if quiet:
-        yield lambda _: None
-    elif not sys.stdout.isatty():
-        yield _lines()
-    else:
-        with Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-        ) as progress:
-            yield _bar(progress)
-
-
-def _lines() -> Show:
-    said = ""
-
-    def show(run: Run) -> None:
-        nonlocal said
-        if (line := _told(run)) != said:
-            said = line
-            click.echo(line)
-
-    return show
-
-
-def _bar(progress: Progress) -> Show:
-    task = progress.add_task("", total=None)
-
-    def show(run: Run) -> None:
-        progress.update(task, description=_told(run), total=run.members, completed=_ended(run))
-
-    return show
+def _show(view: Quiet, run: Run) -> None:
+    view.show(_told(run), _ended(run), run.members)
 
 
 def _told(run: Run) -> str:

@@ -13,7 +13,7 @@ from app.settings import Settings
 
 @click.command
 def scheduler() -> None:
-    """Run the loops that rescue lost work, expire late jobs and prune old ones.
+    """Fire schedules, advance flows, make webhooks' deliveries, rescue lost work, expire and prune.
 
     Of several processes one leads.
     """

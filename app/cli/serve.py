@@ -34,15 +34,20 @@ def serve(
 
 
 def _serve_api(settings: Settings) -> int:
-    # The supervisor of --all-in-one must not hold a web server.
+    # The supervisor of --all-in-one must not hold a web server, nor what the handlers need.
     import uvloop  # noqa: PLC0415
 
+    from app.cli.handlers import refusing  # noqa: PLC0415
+    from app.handlers.consumer import prepare  # noqa: PLC0415
     from app.http.main import serve as serve_http  # noqa: PLC0415
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # LISTEN tells of an outage, in one line
+    registry = refusing(lambda: prepare(settings)) if settings.handlers else None
     try:
-        uvloop.run(serve_http(settings, announce=lambda url: click.echo(f"serving on {url}", err=True)))
+        uvloop.run(
+            serve_http(settings, registry, announce=lambda url: click.echo(f"serving on {url}", err=True))
+        )
     except OSError as exc:
         raise click.ClickException(
             f"cannot listen on {settings.host}:{settings.port}: {exc.strerror}"
