@@ -13,7 +13,7 @@ from devstack.state import ROOT, State
 
 COMMANDS = {
     name: getattr(commands, name)
-    for name in ("up", "down", "reset", "logs", "psql", "env", "test", "check", "bench")
+    for name in ("up", "down", "reset", "logs", "psql", "env", "test", "check", "bench", "example")
 }
 # Two of these at once would tear down what the other one builds.
 ALONE = ("up", "down", "reset")

@@ -6,7 +6,7 @@ import sys
 from devstack.stack import clean_environment, program
 from devstack.state import ROOT
 
-PACKAGES = ("app", "worker", "devstack", "bench")
+PACKAGES = ("app", "worker", "devstack", "bench", "examples")
 
 
 def commands() -> dict[str, list[str]]:

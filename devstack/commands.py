@@ -91,6 +91,18 @@ def check(_: State, arguments: list[str]) -> int:
     return checks.run_all(arguments)
 
 
+def example(state: State, arguments: list[str]) -> int:
+    """Without a name it lists them. It takes our place, so that Ctrl-C reaches it alone."""
+    names = sorted(folder.parent.name for folder in (ROOT / "examples").glob("*/__main__.py"))
+    name, *rest = arguments or [""]
+    if name not in names:
+        raise Stop(f"./dev example NAME, one of {', '.join(names)}")
+    stack = Stack(state, server.known(state))
+    command = [sys.executable, "-m", f"examples.{name}", *rest]
+    os.chdir(ROOT)
+    os.execve(sys.executable, command, {**clean_environment(), **stack.variables()})
+
+
 def bench(_: State, arguments: list[str]) -> int:
     if not Path(ROOT / "bench" / "__main__.py").exists():
         raise Stop("bench/ is not in this checkout")

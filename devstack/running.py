@@ -67,7 +67,7 @@ def start_worker(stack: Stack) -> str:
         PROCRASTINATE_LOG_FORMAT="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
     # Without tasks of somebody's it takes the built-in ones only: it would fail what it doesn't know.
-    queues = () if TASKS in os.environ else ("-q", "default")
+    queues = () if TASKS in os.environ else ("-q", "default,webhooks")
     command = (program("procrastinate"), "--app=worker.main.app", "worker", "-c", str(SLOTS), *queues)
     process = Background(stack.state, "worker", command, environment, ("worker",))
     return process.ensure(lambda: exists(stack, SESSION, stack.login("worker")))

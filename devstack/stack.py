@@ -30,7 +30,7 @@ class Stack:
     address: Address
 
     def dsn(self, role: str) -> str:
-        """The DSN of `admin` (superuser), server, worker, dba, producer or janitor."""
+        """The DSN of `admin` (superuser), server, handler, worker, dba, producer or janitor."""
         if role == "admin":
             return self.address.dsn()
         return self.address.dsn(self.login(role), self.state.secret(role))
@@ -50,6 +50,7 @@ class Stack:
             "ONEWRITER_URL": f"http://127.0.0.1:{port}",
             "ONEWRITER_API_KEY": self.key(),
             "ONEWRITER_DATABASE_URL": self.dsn("server"),
+            "ONEWRITER_HANDLER_DATABASE_URL": self.dsn("handler"),
             "ONEWRITER_WORKER_DATABASE_URL": self.dsn("worker"),
             "ONEWRITER_ADMIN_DATABASE_URL": self.dsn("admin"),
             "ONEWRITER_JANITOR_DATABASE_URL": self.dsn("janitor"),

@@ -11,7 +11,7 @@ from typing import Any
 from devstack.errors import Stop
 
 ROOT = Path(__file__).resolve().parent.parent
-LOGINS = ("server", "worker", "dba", "producer", "janitor")
+LOGINS = ("server", "handler", "worker", "dba", "producer", "janitor")
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ def api(stack: Stack) -> Api:
 
 def first_job(api: Api) -> Iterator[str]:
     """From HTTP to HTTP: queued, claimed by a login that can't write, run, settled, read again."""
-    url = f"{api.url}/openapi.json"
+    url = f"{api.url}/problems"
     yield f" {'first job':<13} http.request GET {url}"
     began = time.monotonic()
     job = api.post("/v1/jobs", {"task": "http.request", "args": {"method": "GET", "url": url}})

@@ -1,0 +1,1 @@
+"""Workers in two regions: they register, some are killed, their jobs move on, and they come back."""

@@ -1,0 +1,1 @@
+"""A page that shows a long generation while a worker writes it."""
