@@ -90,6 +90,7 @@ def test_printed_and_published(stage: Stage) -> None:
             "description",
             "timeout",
             "max_attempts",
+            "events",
             "group",
         ):
             assert row[field] == task[field], field

@@ -219,7 +219,7 @@ def test_a_right_to_write_everything_is_named(stage: Stage, roles: Roles) -> Non
 def test_the_owner_of_a_table_is_refused(stage: Stage, roles: Roles) -> None:
     statements = ("create table public.notes (body text)", "alter table public.notes owner to {login}")
     with roles(*statements) as (login, _):
-        assert f"{login} may" in refusal(stage.processes, stage.db.server.dsn(stage.db.name, login))
+        assert f"{login} owns" in refusal(stage.processes, stage.db.server.dsn(stage.db.name, login))
 
 
 def test_a_login_that_is_no_worker_is_refused(stage: Stage) -> None:

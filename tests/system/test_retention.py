@@ -79,7 +79,7 @@ async def test_a_walk_prunes_all_that_is_old_and_says_how_much(
     ]
 
 
-async def test_an_idle_walk_is_five_statements_and_silent(
+async def test_an_idle_walk_is_six_statements_and_silent(
     db: Database, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -94,7 +94,7 @@ async def test_an_idle_walk_is_five_statements_and_silent(
     monkeypatch.setattr(retention, "call", counted)
     server = await db.aconnect("server")
     assert await retaining().run_once(server) == LATEST
-    assert len(asked) == 5
+    assert len(asked) == 6
     assert not caplog.records
 
 

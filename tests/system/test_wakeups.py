@@ -58,7 +58,9 @@ def test_a_cancel_reaches_a_running_job(stage: Stage, worker: Process) -> None:
     stage.cancel(job)
     aborted = stage.ended(job)
     assert aborted["status"] == "aborted"
-    asked = stage.rows("select at from server_api.event where job_id = %s and type = 'abort_requested'", job)
+    asked = stage.rows(
+        "select at from server_api.history where job_id = %s and type = 'abort_requested'", job
+    )
     assert seconds(asked[0]["at"], aborted["finished_at"]) < IN_TIME
 
 

@@ -13,8 +13,9 @@ from app.http.routes import ROUTES
 
 DOCS = Path(__file__).parents[2] / "docs"
 OWN_SQLSTATES = {
-    "OWE01", "OWE02", "OWI01", "OWK01", "OWK02", "OWK03", "OWN01", "OWN02", "OWN03", "OWN04", "OWN05",
-    "OWN06", "OWQ01", "OWR01", "OWS01", "OWS02", "OWT01", "OWU01", "OWV01", "OWW01", "OWW02", "OWW03",
+    "OWE01", "OWE02", "OWI01", "OWK01", "OWK02", "OWK03", "OWK05", "OWN01", "OWN02", "OWN03", "OWN04",
+    "OWN05", "OWN06", "OWN08", "OWQ01", "OWR01", "OWS01", "OWS02", "OWT01", "OWU01", "OWV01", "OWW01",
+    "OWW02", "OWW03",
 }  # fmt: skip
 
 

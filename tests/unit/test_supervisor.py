@@ -135,7 +135,7 @@ def test_a_sink_that_is_gone_does_not_stop_the_source() -> None:
 
 
 def test_no_child_has_anothers_login(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("", "WORKER_", "ADMIN_", "JANITOR_"):
+    for name in ("", "WORKER_", "ADMIN_", "JANITOR_", "HANDLER_"):
         monkeypatch.setenv(f"ONEWRITER_{name}DATABASE_URL", f"postgresql://{name.lower()}@h/d")
     monkeypatch.setenv("ONEWRITER_ADMIN_DATABASE_URL_FILE", str(tmp_path / "secret"))
     (tmp_path / "secret").write_text("postgresql://file@h/d")
@@ -150,7 +150,7 @@ def test_no_child_has_anothers_login(monkeypatch: pytest.MonkeyPatch, tmp_path: 
         )
     }
     assert held == {
-        "api": {"ONEWRITER_DATABASE_URL"},
+        "api": {"ONEWRITER_DATABASE_URL", "ONEWRITER_HANDLER_DATABASE_URL"},
         "scheduler": {"ONEWRITER_DATABASE_URL", "ONEWRITER_JANITOR_DATABASE_URL"},
         "worker": {"ONEWRITER_WORKER_DATABASE_URL"},
     }

@@ -76,18 +76,18 @@ def test_claimed_jobs_begin_in_order_of_priority_and_age() -> None:
 def test_a_batch_is_bounded() -> None:
     desk = Desk(1)
     desk.done.extend((number, 1, None, None) for number in range(1500))
-    assert len(Batch(desk)) == 1000
-    assert len(Batch(desk)) == 500
+    assert len(Batch(desk, 0.0)) == 1000
+    assert len(Batch(desk, 0.0)) == 500
     big = b'"' + b"x" * 250_000 + b'"'
     desk.done.extend((number, 1, big, None) for number in range(60))
-    sizes = [sum(len(text) for text in Batch(desk).params() if text) for _ in range(3)]
+    sizes = [sum(len(text) for text in Batch(desk, 0.0).params([]) if text) for _ in range(3)]
     assert max(sizes) < 8 * 1024 * 1024
     assert not desk.done
     desk.retry.append((1, 1, None, "\x01" * 8000, None, None, None, "error"))
     desk.release.append((2, 1))
-    batch = Batch(desk)
+    batch = Batch(desk, 0.0)
     assert batch.ids() == [1, 2]
-    assert batch.params()[0] is None
+    assert batch.params([])[0] is None
     desk.close()
 
 
