@@ -101,7 +101,7 @@ class JobStream(Mark):
 
 
 # A page ends at so many bytes, but has one note at least.
-PAGE_BYTES = 1024 * 1024
+PAGE_BYTES = 512 * 1024
 _NOTES = """
     select claim_no, seq, kind, at, data
       from (select n.*, sum(octet_length(n.data::text)) over (order by n.claim_no, n.seq)

@@ -67,8 +67,14 @@ def create_login(
         sql.SQL("create role {} login {}").format(login, inherit),
         sql.SQL("alter role {} login {} password {}").format(login, inherit, hashed),
         sql.SQL("grant {} to {}").format(bundle, login),
-        *_settings(conn, login, role),
     ):
+        repeat_on_race(lambda statement=statement: conn.execute(statement))  # type: ignore[misc]
+    admit_login(conn, name, role)
+
+
+def admit_login(conn: Connection[Any], name: str, role: str) -> None:
+    """Lets a login that was made before (its kind is `role`) into one more database of its server."""
+    for statement in _settings(conn, sql.Identifier(name), role):
         repeat_on_race(lambda statement=statement: conn.execute(statement))  # type: ignore[misc]
     let_connect(conn, name)
 

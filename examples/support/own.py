@@ -12,7 +12,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from app.schema.logins import create_login
+from app.schema.logins import admit_login
 from app.schema.migrate import migrate
 from devstack.errors import Stop
 from examples.support.api import Api
@@ -61,12 +61,11 @@ def moved(given: Mapping[str, str], database: str) -> dict[str, str]:
 
 
 def make_schema(given: Mapping[str, str]) -> None:
-    """As `./dev up` does it; the logins keep their passwords."""
+    """As `./dev up` does it; its logins are let in, as they are."""
     migrate(given[ADMIN])
     with psycopg.connect(given[ADMIN], autocommit=True) as conn:
         for name in KINDS.keys() & given.keys():
-            known = conninfo_to_dict(given[name])
-            create_login(conn, str(known["user"]), KINDS[name], str(known["password"]))
+            admit_login(conn, str(conninfo_to_dict(given[name])["user"]), KINDS[name])
 
 
 def start_api(system: System, port: int = 0) -> Process:

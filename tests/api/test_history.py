@@ -129,11 +129,12 @@ async def test_dead_letters_and_children(api: Api) -> None:
     session = api.session()
     session.exchange(done=[done(start(session)[0], 1)])
     event_id = one(api.db.connect("admin"), "select id from jobs.outbox")
-    server.execute("select server_api.delay_event(%s, 'boom', 2)", [event_id])
-    server.execute("select server_api.delay_event(%s, 'boom', 2)", [event_id])
+    handler = api.db.connect("handler")
+    handler.execute("select server_api.delay_event(%s, 'boom', 2)", [event_id])
+    handler.execute("select server_api.delay_event(%s, 'boom', 2)", [event_id])
     server.execute("select server_api.replay_events('handlers', null, null, 'me', 'mended', null)")
     follow = '[{"id": %s, "follow": [{"job": {"task": "echo", "queue": "default", "args": {}}}]}]'
-    server.execute("select server_api.acknowledge_events(%s)", [follow % event_id])
+    handler.execute("select server_api.acknowledge_events(%s)", [follow % event_id])
     events = (await story(api, job_id))[3:]
     assert [event["type"] for event in events] == ["dead_letter", "dead_letter_replayed", "children_started"]
     assert events[0]["detail"] == {"consumer": "handlers", "event": "succeeded", "error": "boom"}

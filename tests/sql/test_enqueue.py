@@ -10,7 +10,7 @@ import pytest
 from tests.support.cluster import Database
 from tests.support.protocol import Session, done, enqueue, job, status
 
-pytestmark = pytest.mark.pg15
+pytestmark = pytest.mark.pg15(soak=True)
 
 CATALOGUE = {
     "catalogue": 1,

@@ -7,7 +7,7 @@ from app.schema.roles import SCHEMAS
 from tests.support.cluster import Database
 from tests.support.protocol import enqueue, job
 
-pytestmark = pytest.mark.pg15
+pytestmark = pytest.mark.pg15(soak=True)
 
 SNAPSHOTS = "select kind, pid, login, application, state, held_back, remedy from inspect.snapshots"
 

@@ -18,7 +18,7 @@ from tests.support.protocol import (
     status,
 )  # fmt: skip
 
-pytestmark = pytest.mark.pg15
+pytestmark = pytest.mark.pg15(soak=True)
 
 
 def test_only_the_first_place_is_handed_out_and_the_next_follows(db: Database) -> None:

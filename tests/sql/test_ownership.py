@@ -104,7 +104,7 @@ def test_every_owned_column_exists(same_db: Database) -> None:
     assert not unknown
 
 
-@pytest.mark.pg15
+@pytest.mark.pg15(soak=True)
 def test_inspect_writers_says_what_the_headers_say(same_db: Database) -> None:
     with same_db.connect("dba") as conn:
         live = {

@@ -5,7 +5,7 @@ import pytest
 from tests.support.cluster import Database
 from tests.support.protocol import Session, done, enqueue, expire_lease, job, rescue, status
 
-pytestmark = pytest.mark.pg15
+pytestmark = pytest.mark.pg15(soak=True)
 
 
 def test_a_lost_sessions_jobs_come_back_and_its_worker_is_told_gone(db: Database) -> None:
