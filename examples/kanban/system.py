@@ -24,7 +24,7 @@ TASKS, HANDLERS = "examples.kanban.tasks", "examples.kanban.handlers"
 DOMAIN = "ONEWRITER_DOMAIN_DATABASE_URL"
 DATABASE = "onewriter_example_kanban_board"
 # The board's API is no login of onewriter's; the other two only try what they may not.
-LOGINS = {kind: f"onewriter_example_{kind}" for kind in ("kanban", "dba", "producer")}
+LOGINS = {"kanban": "example_kanban_api", "dba": "example_kanban_dba", "producer": "example_kanban_producer"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ def databases(server: Server, name: str) -> list[str]:
 
 def logins(db: Database) -> list[str]:
     """Those that an example has made for itself."""
-    query = "select rolname from pg_roles where rolname like 'onewriter_example_%'"
+    query = "select rolname from pg_roles where starts_with(rolname, 'example_')"
     return [name for (name,) in db.connect("admin").execute(query).fetchall()]
 
 
