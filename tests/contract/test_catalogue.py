@@ -1,5 +1,6 @@
 """The catalogue that the worker prints is what the API validates by."""
 
+import functools
 import json
 import sys
 import urllib.error
@@ -57,6 +58,7 @@ ARGUMENTS: list[tuple[str, dict[str, Any], bool]] = [
 ]
 
 
+@functools.cache
 def printed() -> str:
     return run([sys.executable, "-m", "worker.catalogue"], ONEWRITER_TASKS=MODULE)
 

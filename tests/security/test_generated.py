@@ -11,7 +11,7 @@ from tests.security.attack import Attack
 from tests.security.battlefield import Battlefield
 from tests.security.test_statements import wrongs
 
-pytestmark = pytest.mark.pg15
+pytestmark = pytest.mark.pg15(soak=True)
 OTHERS = ["producer", "dba", "janitor", "server", "handler"]
 OBJECTS = (
     "create table {schema}.x (a integer)",

@@ -8,7 +8,7 @@ from tests.security.attack import Attack, attempt
 from tests.security.battlefield import Battlefield, changed
 from tests.security.statements import FAMILIES
 
-pytestmark = pytest.mark.pg15
+pytestmark = pytest.mark.pg15(soak=True)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -8,7 +8,7 @@ import pytest
 from tests.support.cluster import Database
 from tests.support.protocol import Session, done, enqueue, job, retry, status
 
-pytestmark = pytest.mark.pg15
+pytestmark = pytest.mark.pg15(soak=True)
 
 
 def test_priority_then_age_across_the_queues_asked_for(db: Database) -> None:

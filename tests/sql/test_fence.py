@@ -18,7 +18,7 @@ from tests.support.protocol import (
     status,
 )  # fmt: skip
 
-pytestmark = pytest.mark.pg15
+pytestmark = pytest.mark.pg15(soak=True)
 
 
 def test_a_result_is_accepted_once_and_stored(db: Database) -> None:
