@@ -14,7 +14,7 @@ from app.schema.roles import BUNDLES, SCHEMAS
 from app.schema.sqlfiles import ContractError, read_contract, read_grants
 from tests.support.cluster import LOGINS, Database, login_name
 
-pytestmark = pytest.mark.pg15
+pytestmark = pytest.mark.pg15(soak=True)
 
 # Among them the migrator: it may once it says SET ROLE; before that it has no right at all.
 ROLES = list(LOGINS)

@@ -13,7 +13,7 @@ from app.schema.harden import FAMILIES, NotHardened, harden, open_databases, pla
 from app.schema.migrate import migrate
 from tests.support.cluster import Database, Server
 
-pytestmark = pytest.mark.pg15
+pytestmark = pytest.mark.pg15(soak=True)
 
 
 @pytest.fixture
