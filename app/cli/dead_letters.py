@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 import rich_click as click
 
 from app.cli.connection import actor, as_server, run_command
@@ -19,6 +22,15 @@ _TASK = click.option("--task", help="Of this task only.")
 _REASON = click.option("--reason", required=True, help="Why; it stands in the audit.")
 _ALL = click.option("--all", "everything", is_flag=True, help="All of the consumer (and the task).")
 _IDS = click.argument("ids", type=int, nargs=-1)
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def chosen_letters(command: Command) -> Command:
+    """Which ones, and why: `ids, consumer, task, everything, reason`."""
+    for option in (_REASON, _ALL, _TASK, _CONSUMER, _IDS):
+        command = option(command)
+    return command
 
 
 @click.group
@@ -54,11 +66,7 @@ def show(letter_id: int, as_json: bool) -> None:
 
 
 @dead.command
-@_IDS
-@_CONSUMER
-@_TASK
-@_ALL
-@_REASON
+@chosen_letters
 def replay(ids: tuple[int, ...], consumer: str, task: str | None, everything: bool, reason: str) -> None:
     """Let the handlers try them again, as if they were new."""
     letters = _chosen(ids, consumer, task, everything)
@@ -67,11 +75,7 @@ def replay(ids: tuple[int, ...], consumer: str, task: str | None, everything: bo
 
 
 @dead.command
-@_IDS
-@_CONSUMER
-@_TASK
-@_ALL
-@_REASON
+@chosen_letters
 def discard(ids: tuple[int, ...], consumer: str, task: str | None, everything: bool, reason: str) -> None:
     """Delete them for good: nobody will handle these ends."""
     letters = _chosen(ids, consumer, task, everything)

@@ -110,7 +110,6 @@ class Hub:
             follower.close()
         if self.state is None:
             return None
-        # It is sent before what was missed, so its id must not stand behind that.
         return Joined(state_frame(self.state, follower.after), self.position, self.end)
 
     def leave(self, follower: Follower) -> None:

@@ -1,14 +1,11 @@
 """Schedules, the ledger of their runs, and the runs' members."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, LiteralString, TypeVar
-
-from psycopg import sql
-from psycopg.rows import class_row
+from typing import Any, Literal, LiteralString
 
 from app.database.pool import Connection
+from app.queries.selecting import select
 
 Origin = Literal["api", "code"]
 Trigger = Literal["cron", "catch-up", "manual", "backfill"]
@@ -16,7 +13,6 @@ RunState = Literal["pending", "running", "finished", "skipped"]
 State = Literal["active", "paused", "disabled", "vanished", "broken"]
 RunOutcome = Literal["succeeded", "failed", "partial"]
 MemberStatus = Literal["succeeded", "failed", "cancelled", "aborted"]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,22 +113,19 @@ _RUNS: LiteralString = """schedule_id = %(schedule_id)s
        and (%(trigger)s::text is null or trigger = %(trigger)s)
        and (%(before)s::bigint is null or id < %(before)s)
      order by id desc limit %(limit)s"""
-_VIEWS: dict[type, LiteralString] = {
-    Schedule: "schedule",
-    Run: "schedule_run",
-    Member: "schedule_member",
-}
 
 
 async def list_schedules(
     conn: Connection, *, origin: Origin | None = None, after_id: int = 0, limit: int = 500
 ) -> list[Schedule]:
     """By id, the order in which they were made."""
-    return await _select(conn, Schedule, _LISTED, {"origin": origin, "after": after_id, "limit": limit})
+    return await select(
+        conn, Schedule, "schedule", _LISTED, {"origin": origin, "after": after_id, "limit": limit}
+    )
 
 
 async def get_schedule(conn: Connection, *, name: str) -> Schedule | None:
-    found = await _select(conn, Schedule, "name = %(name)s", {"name": name})
+    found = await select(conn, Schedule, "schedule", "name = %(name)s", {"name": name})
     return found[0] if found else None
 
 
@@ -153,25 +146,14 @@ async def list_runs(
         "before": before_id,
         "limit": limit,
     }
-    return await _select(conn, Run, _RUNS, params)
+    return await select(conn, Run, "schedule_run", _RUNS, params)
 
 
 async def get_run(conn: Connection, *, schedule_id: int, run_id: int) -> Run | None:
-    found = await _select(conn, Run, _RUN, {"schedule_id": schedule_id, "run_id": run_id})
+    found = await select(conn, Run, "schedule_run", _RUN, {"schedule_id": schedule_id, "run_id": run_id})
     return found[0] if found else None
 
 
 async def list_members(conn: Connection, *, run_id: int) -> list[Member]:
     """In the order of the target."""
-    return await _select(conn, Member, "run_id = %(run_id)s order by n", {"run_id": run_id})
-
-
-async def _select(
-    conn: Connection, shape: type[T], where: LiteralString, params: Mapping[str, Any]
-) -> list[T]:
-    names = [sql.Identifier(field.name) for field in fields(shape)]  # type: ignore[arg-type]
-    statement = sql.SQL("select {} from server_api.{} where {}").format(
-        sql.SQL(", ").join(names), sql.Identifier(_VIEWS[shape]), sql.SQL(where)
-    )
-    async with conn.cursor(row_factory=class_row(shape)) as cursor:
-        return await (await cursor.execute(statement, params)).fetchall()
+    return await select(conn, Member, "schedule_member", "run_id = %(run_id)s order by n", {"run_id": run_id})

@@ -1,17 +1,13 @@
 """Webhooks and what was sent to them; no query reads a secret."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, LiteralString, TypeVar
-
-from psycopg import sql
-from psycopg.rows import class_row
+from typing import Literal, LiteralString
 
 from app.database.pool import Connection
+from app.queries.selecting import select
 
 DeliveryStatus = Literal["pending", "delivered", "failed", "cancelled"]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +57,6 @@ class Delivery:
     finished_at: datetime | None
 
 
-_VIEWS: dict[type, LiteralString] = {Webhook: "webhook", Delivery: "webhook_delivery"}
 _DELIVERIES: LiteralString = """webhook = %(webhook)s
        and (%(status)s::text is null or status = %(status)s)
        and (%(before)s::bigint is null or id < %(before)s)
@@ -70,11 +65,11 @@ _DELIVERIES: LiteralString = """webhook = %(webhook)s
 
 async def list_webhooks(conn: Connection) -> list[Webhook]:
     """By name."""
-    return await _select(conn, Webhook, "true order by name", {})
+    return await select(conn, Webhook, "webhook", "true order by name", {})
 
 
 async def get_webhook(conn: Connection, *, name: str) -> Webhook | None:
-    found = await _select(conn, Webhook, "name = %(name)s", {"name": name})
+    found = await select(conn, Webhook, "webhook", "name = %(name)s", {"name": name})
     return found[0] if found else None
 
 
@@ -88,15 +83,4 @@ async def list_deliveries(
 ) -> list[Delivery]:
     """The newest first."""
     params = {"webhook": webhook, "status": status, "before": before_id, "limit": limit}
-    return await _select(conn, Delivery, _DELIVERIES, params)
-
-
-async def _select(
-    conn: Connection, shape: type[T], where: LiteralString, params: Mapping[str, Any]
-) -> list[T]:
-    names = [sql.Identifier(field.name) for field in fields(shape)]  # type: ignore[arg-type]
-    statement = sql.SQL("select {} from server_api.{} where {}").format(
-        sql.SQL(", ").join(names), sql.Identifier(_VIEWS[shape]), sql.SQL(where)
-    )
-    async with conn.cursor(row_factory=class_row(shape)) as cursor:
-        return await (await cursor.execute(statement, params)).fetchall()
+    return await select(conn, Delivery, "webhook_delivery", _DELIVERIES, params)

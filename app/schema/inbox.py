@@ -16,7 +16,7 @@ from app.schema import outgoing
 from app.schema.logins import let_connect, scram
 from app.schema.roles import ensure_bundle, repeat_on_race, role_exists, role_name
 
-SCHEMA = "onewriter_inbox"
+SCHEMA = outgoing.SCHEMA
 TABLE = f"{SCHEMA}.event"
 # Inserted once; deleted when the queue has the acknowledgement. Nobody changes a row.
 RIGHTS = ("select", "insert", "delete")
@@ -92,9 +92,7 @@ def _is(conn: Connection[Any], login: str, bundle: str) -> bool:
 
 
 def _table(conn: Connection[Any]) -> Iterator[str]:
-    if conn.execute("select to_regclass(%s) is null", [TABLE]).fetchone() == (True,):
-        for statement in _MAKE.split(";"):
-            repeat_on_race(lambda statement=statement: conn.execute(statement.encode()))  # type: ignore[misc]
+    if outgoing.made(conn, TABLE, _MAKE):
         yield f"the table {TABLE}"
 
 

@@ -34,9 +34,7 @@ comment on column {TABLE}.error is 'Why the queue did not take it: it is tried a
 
 def prepare(conn: Connection[Any], prefix: str) -> Iterator[str]:
     """Makes the table and grants it to the handlers; says what it made. `conn` as for the inbox."""
-    if conn.execute("select to_regclass(%s) is null", [TABLE]).fetchone() == (True,):
-        for statement in _MAKE.split(";"):
-            repeat_on_race(lambda statement=statement: conn.execute(statement.encode()))  # type: ignore[misc]
+    if made(conn, TABLE, _MAKE):
         yield f"the table {TABLE}"
     handler = role_name("handler", prefix)
     lacks = conn.execute(
@@ -51,18 +49,31 @@ def prepare(conn: Connection[Any], prefix: str) -> Iterator[str]:
         yield f"{handler} may {', '.join(RIGHTS)} in {TABLE}"
 
 
+def made(conn: Connection[Any], table: str, statements: str) -> bool:
+    """Whether the table was missing, and has been made by these statements."""
+    if _is_there(conn, table):
+        return False
+    for statement in statements.split(";"):
+        repeat_on_race(lambda statement=statement: conn.execute(statement.encode()))  # type: ignore[misc]
+    return True
+
+
 def let_ask(conn: Connection[Any], role: str) -> None:
     """A login that writes the domain may ask the queue for what follows, where the domain is apart."""
-    if conn.execute("select to_regclass(%s) is not null", [TABLE]).fetchone() == (True,):
+    if _is_there(conn, TABLE):
         _grant(conn, f"usage on schema {SCHEMA}", role)
         _grant(conn, f"insert on {TABLE}", role)
 
 
 def take_back(conn: Connection[Any], role: str) -> None:
-    if conn.execute("select to_regclass(%s) is not null", [TABLE]).fetchone() == (True,):
+    if _is_there(conn, TABLE):
         name = sql.Identifier(role)
         for text in (f"revoke insert on {TABLE} from {{}}", f"revoke usage on schema {SCHEMA} from {{}}"):
             repeat_on_race(lambda text=text: conn.execute(sql.SQL(text).format(name)))  # type: ignore[misc]
+
+
+def _is_there(conn: Connection[Any], table: str) -> bool:
+    return conn.execute("select to_regclass(%s) is not null", [table]).fetchone() == (True,)
 
 
 def _grant(conn: Connection[Any], right: str, role: str) -> None:
